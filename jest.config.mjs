@@ -1,0 +1,20 @@
+// Tests run on the TypeScript sources: the export condition @box/source leads to them, so no build of the packages is needed.
+export default {
+  testEnvironment: 'node',
+  testEnvironmentOptions: { customExportConditions: ['@box/source', 'node', 'node-addons'] },
+  roots: ['<rootDir>/packages', '<rootDir>/test-e2e'],
+  testMatch: ['**/test/**/*.test.ts', '<rootDir>/test-e2e/**/*.test.ts'],
+  extensionsToTreatAsEsm: [],
+  transform: {
+    '^.+\\.(ts|mts|mjs)$': [
+      '@swc/jest',
+      {
+        jsc: { target: 'es2023', parser: { syntax: 'typescript' } },
+        module: { type: 'commonjs' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+  transformIgnorePatterns: ['/node_modules/(?!@box/)'],
+  maxWorkers: 2,
+}

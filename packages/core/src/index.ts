@@ -1,0 +1,7 @@
+export * from './blobs.ts'
+export * from './cancellation.ts'
+export * from './diagnostics.ts'
+export * from './errors.ts'
+export * from './quantities.ts'
+export * from './targets.ts'
+export * from './task.ts'

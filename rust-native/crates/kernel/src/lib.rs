@@ -1,0 +1,5 @@
+//! Safe Rust over the system calls that containers need. It knows nothing of JavaScript.
+
+pub mod error;
+
+pub use error::{Failure, Result, SyscallContext};
