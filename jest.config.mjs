@@ -6,7 +6,7 @@ export default {
   testMatch: ['**/test/**/*.test.ts', '<rootDir>/test-e2e/**/*.test.ts'],
   extensionsToTreatAsEsm: [],
   transform: {
-    '^.+\\.(ts|mts|mjs)$': [
+    '^.+\\.(ts|mts|mjs|js)$': [
       '@swc/jest',
       {
         jsc: { target: 'es2023', parser: { syntax: 'typescript' } },

@@ -1,1 +1,5 @@
-export const name: string = '@box/namespaces'
+export * from './capabilities.ts'
+export * from './handle.ts'
+export * from './mounts.ts'
+export * from './options.ts'
+export * from './seccomp.ts'

@@ -1,0 +1,42 @@
+import type { ProcessTarget } from '@box/core'
+import type { Readable, Writable } from 'node:stream'
+
+/** How a process ended. */
+export interface Result {
+  /** From 0 to 255, or null where a signal ended it. */
+  readonly exitCode: number | null
+  /** The signal that ended it, or null. */
+  readonly signal: NodeJS.Signals | null
+  /** Milliseconds from the call of `spawn` to the exit. */
+  readonly durationMs: number
+  /** Whether `timeout` ended it. */
+  readonly timedOut: boolean
+  /** Processor time in milliseconds, of the process and of those of its children that it waited for. */
+  readonly cpu: { readonly user: number; readonly system: number }
+  /** The largest resident set of the process or of one such child, in bytes. */
+  readonly maxRss: number
+}
+
+/** A process that was started. */
+export interface Process extends ProcessTarget {
+  /** The process as the caller sees it. */
+  readonly pid: number
+  /** Refers to the process until `close()` (pidfd_open(2)); it stays the handle's own. */
+  readonly pidfd: number
+  /** Standard input: an ended stream where it is not a pipe. */
+  readonly stdin: Writable
+  /** Standard output: an ended stream where it is not a pipe. With a terminal, what the terminal shows. */
+  readonly stdout: Readable
+  /** Standard error: an ended stream where it is not a pipe. */
+  readonly stderr: Readable
+  /** How it ended. Never rejects. */
+  readonly exited: Promise<Result>
+  /**
+   * Sends a signal (default `SIGTERM`). Gives false where the process has ended already.
+   * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` for an unknown signal, `ERR_BOX_PERMISSION`.
+   */
+  kill(signal?: NodeJS.Signals | number): boolean
+  /** Kills the process where it still runs, waits for its end, closes the streams and the pidfd. Idempotent. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}

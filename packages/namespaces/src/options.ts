@@ -1,0 +1,146 @@
+import type { CgroupTarget, IdMapping, ProcessTarget, Root } from '@box/core'
+import type { Capabilities, CapabilityName } from './capabilities.ts'
+import type { Device, Mount, Propagation } from './mounts.ts'
+import type { SeccompProfile } from './seccomp.ts'
+
+/** The kinds of namespace, by the names of the runtime specification (config-linux.md, "Namespaces"; namespaces(7)). */
+export type NamespaceKind = 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup' | 'time'
+
+/** A namespace held by a descriptor. The descriptor stays the giver's. */
+export interface NamespaceTarget {
+  readonly fd: number
+}
+
+/**
+ * Which namespace of a kind the process gets: one of its own (`new`), the caller's (`host`), that of another process, one held by a
+ * descriptor, or one at a path (`/proc/PID/ns/net`, or where it is pinned).
+ */
+export type NamespaceChoice = 'new' | 'host' | ProcessTarget | NamespaceTarget | `/${string}`
+
+/** Who the process is inside its user namespace. */
+export interface User {
+  readonly uid: number
+  readonly gid: number
+  readonly additionalGids?: readonly number[]
+}
+
+/** A resource limit (getrlimit(2)), `RLIMIT_` left out: `nofile`, `nproc`, `core`. `Infinity` is no limit. `hard` is `soft` by default. */
+export interface ResourceLimit {
+  readonly soft: number
+  readonly hard?: number
+}
+
+export type ResourceLimitName =
+  | 'as'
+  | 'core'
+  | 'cpu'
+  | 'data'
+  | 'fsize'
+  | 'locks'
+  | 'memlock'
+  | 'msgqueue'
+  | 'nice'
+  | 'nofile'
+  | 'nproc'
+  | 'rss'
+  | 'rtprio'
+  | 'rttime'
+  | 'sigpending'
+  | 'stack'
+
+/**
+ * Where a standard stream leads: a stream of the handle (`pipe`), the caller's own (`inherit`), /dev/null (`ignore`), or a descriptor
+ * of the caller's, which stays the caller's.
+ */
+export type StandardStream = 'pipe' | 'inherit' | 'ignore' | number
+
+/** The size of a terminal in characters. */
+export interface TerminalSize {
+  readonly columns: number
+  readonly rows: number
+}
+
+/** What a process is to be. Everything is optional: without an option the process differs from its caller in nothing but its program. */
+export interface SpawnOptions {
+  /**
+   * The namespaces that are not the caller's: a list of kinds that are to be new, or a choice for each kind. Default: none.
+   * A caller without CAP_SYS_ADMIN gets no other new namespace than those that come with a new user namespace.
+   */
+  readonly namespaces?: readonly NamespaceKind[] | { readonly [Kind in NamespaceKind]?: NamespaceChoice | undefined } | undefined
+  /**
+   * The maps of a new user namespace. Default: those of `root.userNamespace` where there is one; else the caller's ids, each as 0
+   * inside (as root: all of the caller's ids as they are).
+   */
+  readonly uidMappings?: readonly IdMapping[] | undefined
+  readonly gidMappings?: readonly IdMapping[] | undefined
+
+  /** The host's name inside a new uts namespace. */
+  readonly hostname?: string | undefined
+  /** The NIS domain name inside a new uts namespace. */
+  readonly domainname?: string | undefined
+  /** Kernel parameters by name (`net.ipv4.ip_forward`), of namespaces that are new. */
+  readonly sysctls?: Readonly<Record<string, string>> | undefined
+
+  /** The file tree that becomes the root. Needs a mount namespace of its own. Default: the caller's root. */
+  readonly root?: Root | undefined
+  /** Makes the root read-only; mounts on it are as they are. Default: false. */
+  readonly readOnlyRoot?: boolean | undefined
+  /** How mounts inside a new mount namespace and those outside reach one another. Default: `private`. */
+  readonly rootPropagation?: Propagation | undefined
+  /**
+   * What is mounted inside a new mount namespace, in this order. Default: `standardMounts` with a `root`; without one a fresh /proc where
+   * the pid namespace is new.
+   */
+  readonly mounts?: readonly Mount[] | undefined
+  /** Device nodes made below the root, after the mounts. Default: `standardDevices` with a `root`, else none. */
+  readonly devices?: readonly Device[] | undefined
+  /** Paths that are hidden: folders by an empty read-only one, files by /dev/null. What is not there is passed over. */
+  readonly maskedPaths?: readonly string[] | undefined
+  /** Paths that are made read-only. What is not there is passed over. */
+  readonly readOnlyPaths?: readonly string[] | undefined
+
+  /** The cgroup that the process is born in. Default: the caller's. */
+  readonly cgroup?: CgroupTarget | undefined
+  /** Resource limits. Default: the caller's. */
+  readonly rlimits?: { readonly [Name in ResourceLimitName]?: ResourceLimit | undefined } | undefined
+  /** From -1000 to 1000 (proc_pid_oom_score_adj(5)). Default: the caller's. */
+  readonly oomScoreAdj?: number | undefined
+
+  /** The user and groups. Default: in a new user namespace 0 and 0, else the caller's. */
+  readonly user?: User | undefined
+  /** The file mode creation mask. Default: 0o022. */
+  readonly umask?: number | undefined
+  /**
+   * Capabilities (capabilities(7)): a list for the bounding, permitted and effective sets, or each set by itself. The
+   * inheritable and ambient sets are empty unless they are given. Default: what the kernel gives.
+   */
+  readonly capabilities?: readonly CapabilityName[] | Capabilities | undefined
+  /** Whether the program and all it starts can gain no privilege by execve (PR_SET_NO_NEW_PRIVS). Default: false. */
+  readonly noNewPrivileges?: boolean | undefined
+  /** A filter of system calls (runtime-spec config-linux.md, "Seccomp"). Default: none. */
+  readonly seccomp?: SeccompProfile | undefined
+
+  /** The environment. Default: only `PATH`, with the usual folders; nothing is inherited unless it is given. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
+  /** The working directory, inside the root. Default: `/` with a `root`, else the caller's. */
+  readonly cwd?: string | undefined
+  /**
+   * Standard input, output and error, and after them descriptors of the caller's that become 3, 4 and so on inside; one word is for all
+   * three. Every other descriptor is closed. Default: `['ignore', 'pipe', 'pipe']`.
+   */
+  readonly stdio?: 'pipe' | 'inherit' | 'ignore' | readonly [StandardStream, StandardStream, StandardStream, ...number[]] | undefined
+  /** Gives the process a terminal of its own as its three standard streams, instead of `stdio`. Default: false. */
+  readonly terminal?: boolean | TerminalSize | undefined
+  /**
+   * Runs an init as process 1 that starts the command, forwards signals to it and reaps what is orphaned. Needs a new pid namespace.
+   * Default: false, the command is process 1 itself.
+   */
+  readonly init?: boolean | undefined
+  /** Lets the process live on when the caller ends. Default: false. */
+  readonly detached?: boolean | undefined
+
+  /** Milliseconds after which the process is killed and the result says `timedOut`. Default: none. */
+  readonly timeout?: number | undefined
+  /** Ends the launch, or kills the process once it runs. */
+  readonly signal?: AbortSignal | undefined
+}

@@ -1,0 +1,8 @@
+//! The Node-API binding of the core. Conversions only: one file an area, `error` and `background` for all of them.
+
+mod archive;
+mod background;
+mod error;
+mod launch;
+mod mounts;
+mod root;

@@ -1,0 +1,1 @@
+//! Files inside a root, resolved by descriptor.

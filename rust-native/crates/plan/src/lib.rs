@@ -1,0 +1,1 @@
+//! The launch plan and its outcome as data.
