@@ -1,1 +1,2 @@
-export const name: string = '@box/cgroups'
+export type * from './limits.ts'
+export type * from './stats.ts'

@@ -18,6 +18,7 @@ export const errorCodes = {
   ERR_BOX_RUN_FAILED: 'The command ended with an exit code other than 0, or by a signal.',
   ERR_BOX_CGROUP_UNSUPPORTED: 'A limit was asked for that the cgroup hierarchy of this host cannot hold.',
   ERR_BOX_CGROUP_EXISTS: 'A cgroup of that name exists and was made by someone else.',
+  ERR_BOX_CGROUP_BUSY: 'Controllers cannot be enabled below a cgroup that holds processes itself.',
   ERR_BOX_DOCUMENT_INVALID: 'A document breaks its specification.',
   ERR_BOX_DIGEST_INVALID: 'A string is not a digest of a registered algorithm.',
   ERR_BOX_REFERENCE_INVALID: 'A string is not an image reference.',
