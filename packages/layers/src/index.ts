@@ -1,1 +1,4 @@
-export const name: string = '@box/layers'
+export type * from './image.ts'
+export type * from './layer-store.ts'
+export type * from './mounted-root.ts'
+export type * from './options.ts'

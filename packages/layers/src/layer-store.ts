@@ -1,0 +1,69 @@
+import type { Descriptor, Digest, ImageSink, Platform } from '@box/core'
+import type { Image, NamedImage } from './image.ts'
+import type { MountedRoot, Usage } from './mounted-root.ts'
+import type { CommitOptions, CreateOptions, ExportOptions, ImportOptions, MountOptions, PruneOptions } from './options.ts'
+
+/**
+ * Images at rest: an OCI image layout on disk, beside it every layer unpacked once, and what the containers write.
+ * Many processes can use one store at a time.
+ */
+export interface LayerStore extends ImageSink {
+  /** The store's folder, absolute. */
+  readonly path: string
+  /** Makes an image from folders and files, on another image where `from` is given. */
+  create(options: CreateOptions): Promise<Image>
+  /** Takes in an OCI layout folder, or a folder that is a root file system. */
+  import(path: string, options?: ImportOptions): Promise<Image>
+  /** Writes an image, or all that a name stands for, to an OCI layout folder; what is there stays. */
+  export(image: Image | string, path: string, options?: ExportOptions): Promise<void>
+  /** The image of that name, or of that manifest digest. `platform` chooses where there are several; default: this machine's. */
+  get(name: string, options?: { readonly platform?: Platform | undefined }): Promise<Image | undefined>
+  /** All names, in their order. */
+  list(): Promise<readonly NamedImage[]>
+  /** Gives a name. An `Image` is its own descriptor. @throws BoxError `ERR_BOX_BLOB_ABSENT`, `ERR_BOX_DIGEST_MISMATCH` for a diffID that does not hold. */
+  tag(name: string, descriptor: Descriptor): Promise<void>
+  /** Takes a name away; the content goes with the next `prune()`. Says whether it was there. */
+  remove(name: string): Promise<boolean>
+  /** Makes a root from an image (or its name). @throws BoxError `ERR_BOX_NOT_FOUND`, `ERR_BOX_UNSUPPORTED` where no overlay can be had. */
+  mount(image: Image | string, options?: MountOptions): Promise<MountedRoot>
+  /** Makes an image of a root: its image's layers, and one more with what was written. The root stays as it is. */
+  commit(root: MountedRoot, options?: CommitOptions): Promise<Image>
+  /** Removes what no name leads to and nobody uses. */
+  prune(options?: PruneOptions): Promise<Pruned>
+  /** Reads everything and compares it with its digest. */
+  verify(options?: { readonly signal?: AbortSignal | undefined }): Promise<Verification>
+  /** What the store takes on the disk. */
+  usage(): Promise<StoreUsage>
+  /** Ends the use of the store. @throws BoxError `ERR_BOX_STATE` while roots are mounted. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** What `prune` removed, or would. */
+export interface Pruned {
+  readonly blobs: readonly Digest[]
+  /** By diffID. */
+  readonly layers: readonly Digest[]
+  /** Writable layers that dead processes left. */
+  readonly containers: readonly string[]
+  readonly bytes: number
+}
+
+/** What `verify` found. */
+export interface Verification {
+  readonly blobs: number
+  readonly layers: number
+  readonly problems: readonly Problem[]
+}
+
+export interface Problem {
+  readonly kind: 'blob-damaged' | 'blob-absent' | 'layer-damaged' | 'layer-absent'
+  readonly digest: Digest
+  readonly message: string
+}
+
+export interface StoreUsage {
+  readonly blobs: Usage
+  readonly layers: Usage
+  readonly containers: Usage
+}

@@ -1,0 +1,83 @@
+import type { Platform, Size, UserNamespaceTarget } from '@box/core'
+import type { Image } from './image.ts'
+
+export interface OpenOptions {
+  /** Makes the folder where it is missing. Default: true. */
+  readonly create?: boolean | undefined
+}
+
+/** What a command in the image is started with (image-spec, config.md). What is left out stays as in the image that it is made from. */
+export interface ImageSettings {
+  readonly entrypoint?: readonly string[] | undefined
+  readonly cmd?: readonly string[] | undefined
+  /** Variables by name; they are added to those of the image that it is made from. */
+  readonly env?: Readonly<Record<string, string>> | undefined
+  /** Labels by name; they are added to those of the image that it is made from. */
+  readonly labels?: Readonly<Record<string, string>> | undefined
+  readonly workingDir?: string | undefined
+  /** `user`, `uid`, `user:group`, `uid:gid` … as config.md has it. */
+  readonly user?: string | undefined
+  readonly exposedPorts?: readonly string[] | undefined
+  readonly volumes?: readonly string[] | undefined
+  readonly stopSignal?: string | undefined
+  readonly author?: string | undefined
+  /** One line for the image's history: how the layer was made. */
+  readonly comment?: string | undefined
+  /** When the image was made. Default: the Unix epoch where `SOURCE_DATE_EPOCH` is no option of the call: the same input gives the same digest. */
+  readonly created?: Date | undefined
+}
+
+/** Where a layer's content comes from: a folder or file of the caller's. Links in it are kept as links, never followed. */
+export type LayerContent = string
+
+export interface CreateOptions {
+  /** The image (or its name) whose layers come first. Default: none. */
+  readonly from?: Image | string | undefined
+  /** Folders and files by the absolute path that they have in the image. They become one layer. Default: no layer of its own. */
+  readonly add?: Readonly<Record<string, LayerContent>> | undefined
+  readonly config?: ImageSettings | undefined
+  /** Default: the platform of `from`, else this machine's. */
+  readonly platform?: Platform | undefined
+  /** A name to give the image. */
+  readonly tag?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface CommitOptions extends ImageSettings {
+  readonly tag?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ImportOptions {
+  /** The name to give what was imported. Default: the name that it has where it comes from, if it has one. */
+  readonly tag?: string | undefined
+  /** Which platform to take where there are several. Default: this machine's. */
+  readonly platform?: Platform | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ExportOptions {
+  /** The name that the image has there. Default: none; for a name of the store, that name. */
+  readonly tag?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface MountOptions {
+  /** Nothing can be written. Default: false. */
+  readonly readOnly?: boolean | undefined
+  /**
+   * The user namespace in which the root is used: its id 0 is the owner of what belongs to id 0 in the image. As root the layers are
+   * mounted with that mapping; otherwise the root is mounted inside that namespace. Default: as root none; otherwise one of the caller's own
+   * in which the caller is id 0.
+   */
+  readonly userNamespace?: UserNamespaceTarget | undefined
+  /** Where writes go: beside the store, or to memory, up to a size. Default: `disk`, or half of the memory's size where the file system of the store cannot hold an overlay's upper folder. */
+  readonly upper?: 'disk' | { readonly tmpfs: Size } | undefined
+  /** The platform where the name stands for several. Default: this machine's. */
+  readonly platform?: Platform | undefined
+}
+
+export interface PruneOptions {
+  /** Only says what would be removed. Default: false. */
+  readonly dryRun?: boolean | undefined
+}
