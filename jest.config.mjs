@@ -1,3 +1,6 @@
+// The validators of @box/oci are sources that are made: this makes them where they are missing or old.
+import './packages/oci/scripts/generate.mjs'
+
 // Tests run on the TypeScript sources: the export condition @box/source leads to them, so no build of the packages is needed.
 export default {
   testEnvironment: 'node',
