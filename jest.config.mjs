@@ -19,5 +19,6 @@ export default {
     ],
   },
   transformIgnorePatterns: ['/node_modules/(?!@box/)'],
+  cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   maxWorkers: 2,
 }

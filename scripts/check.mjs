@@ -1,0 +1,62 @@
+/** `npm run check`: everything that can be said about the sources without running them. Runs all, reports each with its time, and fails by name. */
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { compareSurfaces } from './api.mjs'
+import { publishedPackages } from './packages.mjs'
+import { main, repository, StepFailure, tool } from './repository.mjs'
+import { setUp } from './setup.mjs'
+import { findForbiddenWords } from './words.mjs'
+
+const cargoManifest = ['--manifest-path', 'rust-native/Cargo.toml']
+
+const checks = [
+  ['format of TypeScript, JavaScript and JSON', () => command(tool('oxfmt'), '--check', '.')],
+  ['format of Rust', () => command('cargo', 'fmt', '--all', '--check', ...cargoManifest)],
+  ['lint of TypeScript and JavaScript', () => command(tool('oxlint'), '--type-aware', '--deny-warnings')],
+  ['lint of Rust', () => command('cargo', 'clippy', '--quiet', '--workspace', '--all-targets', ...cargoManifest, '--', '-D', 'warnings')],
+  ['types of sources', () => command(tool('tsc'), '-b')],
+  ['types of tests', () => command(tool('tsc'), '-p', 'tsconfig.test.json')],
+  ['unused files, exports and dependencies', () => command(tool('knip'))],
+  ['published shape', () => publishedPackages().flatMap(({ path }) => command(tool('publint'), '--strict', path))],
+  [
+    'public surfaces (api.d.ts)',
+    () => compareSurfaces().map((name) => `${name} changed: node scripts/api.mjs --write, and look at the difference`),
+  ],
+  ['forbidden words', findForbiddenWords],
+]
+
+await main(() => {
+  const nativeTypes = join(repository, 'rust-native/index.d.ts')
+  const committed = readFileSync(nativeTypes, 'utf8')
+  setUp()
+  checks.push([
+    'types of the native core (index.d.ts)',
+    () => (readFileSync(nativeTypes, 'utf8') === committed ? [] : ['the build changed rust-native/index.d.ts: commit it']),
+  ])
+  const failed = checks.filter(([name, check]) => !passes(name, check))
+  if (failed.length > 0) throw new StepFailure(`check failed: ${failed.map(([name]) => name).join('; ')}`)
+  process.stdout.write(`${checks.length} checks passed\n`)
+})
+
+function passes(name, check) {
+  const began = performance.now()
+  const problems = check()
+  process.stdout.write(
+    `${problems.length === 0 ? 'ok    ' : 'FAILED'} ${((performance.now() - began) / 1000).toFixed(1).padStart(5)} s  ${name}\n`,
+  )
+  for (const problem of problems) process.stdout.write(`${problem.trimEnd().replace(/^/gm, '       ')}\n`)
+  return problems.length === 0
+}
+
+/** @returns nothing where the command succeeds, else what it printed */
+function command(program, ...args) {
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd: repository,
+    encoding: 'utf8',
+    maxBuffer: 64 << 20,
+    env: { ...process.env, NO_COLOR: '1' },
+  })
+  if (error !== undefined) return [error.message]
+  return status === 0 ? [] : [`${stdout}${stderr}` || `${program} ended with ${status}`]
+}

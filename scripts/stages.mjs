@@ -1,0 +1,22 @@
+/**
+ * The stages of `npm test`, in their order, each with its budget in seconds on a fresh machine of two cores.
+ *
+ * when:   'always', 'ci' (also with CI set, and in a soak) or 'soak'
+ * quick:  part of `npm run test:quick`: no root, no network
+ * counts: how the outcome is counted: 'jest' (its JSON report), 'cargo' (its summary lines) or 'lines' (see testing/counts.mjs)
+ * leaks:  the machine is compared before and after (see testing/leaks.mjs)
+ */
+export const stages = [
+  {
+    name: 'rust',
+    when: 'always',
+    quick: true,
+    budget: 300,
+    counts: 'cargo',
+    leaks: true,
+    command: ['cargo', 'test', '--workspace', '--manifest-path', 'rust-native/Cargo.toml', '--no-fail-fast'],
+  },
+  { name: 'unit', when: 'always', quick: true, budget: 240, counts: 'jest', leaks: true, command: ['jest', 'packages'] },
+  { name: 'tooling', when: 'always', quick: true, budget: 60, counts: 'lines', command: ['node', 'scripts/test/program.mjs'] },
+  { name: 'readme', when: 'always', quick: false, budget: 120, counts: 'lines', leaks: true, command: ['node', 'scripts/readme.mjs'] },
+]

@@ -1,0 +1,13 @@
+/** The tests of the scripts themselves. */
+import { Tally } from '../testing/tally.mjs'
+import { testCodeBlocks } from './code-blocks.test.mjs'
+import { testCounts } from './counts.test.mjs'
+import { testRunStage } from './run-stage.test.mjs'
+import { testSkips } from './skips.test.mjs'
+
+const tally = new Tally()
+await testCodeBlocks(tally)
+await testCounts(tally)
+await testSkips(tally)
+await testRunStage(tally)
+tally.end()

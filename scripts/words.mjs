@@ -1,0 +1,29 @@
+/** Words that no tracked file may hold: notes to come back, paths of the machine it was written on, hosts of package registries and mirrors. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { repository } from './repository.mjs'
+
+// Each pattern is put together, so that this file does not hold what it looks for.
+const forbidden = [
+  [new RegExp(`\\b(?:${['TO', 'DO'].join('')}|${['FIX', 'ME'].join('')}|${['XX', 'X'].join('')})\\b`), 'a note to come back'],
+  [new RegExp(`(?<![\\w.-])/(?:${['wo', 'rk'].join('')}|ho${'me'}/[a-z]+|ro${'ot'}/[\\w.])[\\w./-]*`), 'a path of one machine'],
+  [new RegExp(`re${'gistry'}\\.npmjs|index\\.cr${'ates'}\\.io|proxy\\.go${'lang'}`), 'the host of a package registry'],
+]
+const exempt = [/^package-lock\.json$/, /^rust-native\/Cargo\.lock$/, /\.(?:node|png|gz|zst|tar|tgz)$/]
+
+/** @returns one line for each find: file, line number, what, and the line's text */
+export function findForbiddenWords() {
+  const tracked = execFileSync('git', ['ls-files', '-z'], { cwd: repository, encoding: 'utf8' }).split('\0').filter(Boolean)
+  return tracked.filter((file) => !exempt.some((pattern) => pattern.test(file))).flatMap(findsIn)
+}
+
+function findsIn(file) {
+  const path = join(repository, file)
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return []
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .flatMap((line, index) =>
+      forbidden.filter(([pattern]) => pattern.test(line)).map(([, what]) => `${file}:${index + 1}: ${what}: ${line.trim().slice(0, 120)}`),
+    )
+}
