@@ -1,2 +1,3 @@
+export { Cgroup, type CgroupOptions } from './cgroup.ts'
 export type * from './limits.ts'
 export type * from './stats.ts'

@@ -1,0 +1,206 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { BoxError, type CgroupTarget } from '@box/core'
+import { applyAll } from './apply.ts'
+import { checkLimits } from './check.ts'
+import { compile } from './compile.ts'
+import { createPlaces } from './create.ts'
+import { setFrozen } from './freeze.ts'
+import { thisHost, type Host } from './hierarchies/host.ts'
+import { allProcesses, killAll, processesAt } from './kill.ts'
+import type { Limits } from './limits.ts'
+import { leave, moveProcess } from './move.ts'
+import { foldersOf, targetOf, type Places } from './places.ts'
+import { readStats } from './read-stats.ts'
+import { removePlaces } from './remove.ts'
+import type { Stats } from './stats.ts'
+import { sweepHost } from './sweep.ts'
+import { viewOf } from './view.ts'
+
+export interface CgroupOptions {
+  /**
+   * The group below which the new one is made: another group, or a path as in /proc/PID/cgroup. The group that this process is in by default, in
+   * each hierarchy.
+   */
+  readonly parent?: string | Cgroup | undefined
+  /** Controllers to have besides those that the limits need, for accounting or for a later `update`. cpu, memory and pids by default. */
+  readonly controllers?: readonly string[] | undefined
+  /**
+   * The group belongs to this process: its name carries the process's id and start time, and `Cgroup.sweep()` of a later process removes it once
+   * this one is dead. False by default.
+   */
+  readonly temporary?: boolean | undefined
+  /** On v2, where this process's group can't have groups with controllers below it: this process moves to a group of its own first. */
+  readonly moveSelf?: boolean | undefined
+}
+
+/**
+ * A group of processes with limits and accounting (cgroups(7)), in the v2 hierarchy, in v1 hierarchies, or in both at once. A launch with
+ * `cgroup: group` starts its process inside; `add` moves a running one.
+ */
+export class Cgroup implements CgroupTarget, AsyncDisposable {
+  readonly #host: Host
+  readonly #places: Places
+  readonly #owned: boolean
+  readonly #ending = new AbortController()
+  #closing: Promise<void> | undefined
+  /** The group's folders, for a launch. */
+  readonly paths: CgroupTarget['paths']
+
+  /** @internal Use `Cgroup.create` or `Cgroup.of`. */
+  constructor(host: Host, places: Places, owned: boolean) {
+    this.#host = host
+    this.#places = places
+    this.#owned = owned
+    this.paths = targetOf(places)
+  }
+
+  /**
+   * Makes a group below the one that this process is in, so that what limits this process limits the group too.
+   *
+   * @param name One component of a path, 1 to 200 bytes.
+   * @param limits What the group may use; nothing is limited by default.
+   * @throws BoxError `ERR_BOX_INVALID_ARGUMENT`; `ERR_BOX_CGROUP_UNSUPPORTED` naming in `step` the limit that this host lacks;
+   *   `ERR_BOX_CGROUP_EXISTS`; `ERR_BOX_CGROUP_BUSY` where v2 can't enable controllers because the parent holds processes; `ERR_BOX_PERMISSION`;
+   *   `ERR_BOX_UNSUPPORTED` without cgroups. Nothing is left of the group then.
+   */
+  static async create(name: string, limits: Limits = {}, options: CgroupOptions = {}): Promise<Cgroup> {
+    const { parent, controllers, temporary = false, moveSelf = false } = options
+    const host = thisHost()
+    const above = parent instanceof Cgroup ? parent.#places : parent
+    return new Cgroup(host, createPlaces(host, name, limits, { parent: above, controllers, temporary, moveSelf }), true)
+  }
+
+  /**
+   * The group that a process is in. A view: `close()` neither ends nor removes anything.
+   * @throws BoxError `ERR_BOX_NOT_FOUND` where there is no such process, `ERR_BOX_UNSUPPORTED` where its group is not visible from here.
+   */
+  static async of(pid: number): Promise<Cgroup> {
+    const host = thisHost()
+    return new Cgroup(host, viewOf(host, pid), false)
+  }
+
+  /**
+   * Removes the temporary groups whose name begins with `prefix` and whose process is dead, and ends what is left in them. Groups below this
+   * process's own are looked at.
+   * @returns The names, without the mark, of those removed.
+   */
+  static async sweep(prefix: string, options: { readonly timeout?: number } = {}): Promise<string[]> {
+    return await sweepHost(thisHost(), prefix, options.timeout ?? 10_000)
+  }
+
+  /**
+   * Moves a process, with all its threads, into the group. What it has allocated stays charged to the group it was in.
+   * @throws BoxError `ERR_BOX_NOT_FOUND`, `ERR_BOX_PERMISSION`, `ERR_BOX_STATE`.
+   */
+  async add(process: number | { readonly pid: number }): Promise<void> {
+    this.#checkOpen()
+    await moveProcess(this.#host, this.#places, typeof process === 'number' ? process : process.pid)
+  }
+
+  /**
+   * Changes limits while the group is in use; what is not named stays. On any error the group has the limits that it had before.
+   * @throws BoxError `ERR_BOX_INVALID_ARGUMENT`; `ERR_BOX_CGROUP_UNSUPPORTED`, also for a controller that the group was not made with (see the
+   *   option `controllers` of `create`); `ERR_BOX_STATE`.
+   */
+  async update(limits: Limits): Promise<void> {
+    this.#checkOpen()
+    const { v1, v2, controllers } = this.#places
+    const onV2 = (it: string): boolean => v2 !== undefined && (it === 'cgroup' || controllers.has(it))
+    await applyAll(
+      this.#places,
+      compile(checkLimits(limits), (it) => (v1.has(it) ? 1 : onV2(it) ? 2 : undefined)),
+    )
+  }
+
+  /** What the group, and all groups below it, have used since it was made. */
+  async stats(): Promise<Stats> {
+    this.#checkOpen()
+    return readStats(this.#places)
+  }
+
+  /**
+   * Reads the statistics at once and then every `interval` milliseconds (1000 by default), until the group is closed. Aborting `signal` rejects with its reason.
+   */
+  async *watch(options: { readonly interval?: number; readonly signal?: AbortSignal | undefined } = {}): AsyncGenerator<Stats, void, void> {
+    const { interval = 1000, signal } = options
+    if (!Number.isFinite(interval) || interval < 1)
+      throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${interval} is not an interval in milliseconds`)
+    const ended = this.#ending.signal
+    const either = signal === undefined ? ended : AbortSignal.any([ended, signal])
+    signal?.throwIfAborted()
+    while (!ended.aborted) {
+      yield readStats(this.#places)
+      await delay(interval, undefined, { signal: either }).catch(() => signal?.throwIfAborted())
+    }
+  }
+
+  /** The ids of the processes in the group and in the groups below it. */
+  async processes(): Promise<number[]> {
+    this.#checkOpen()
+    if (this.#owned) return [...processesAt(this.#places)]
+    // The folders of a view may be shared with other processes in some hierarchies and not in others: its group is what they have in common.
+    const [first = [], ...rest] = foldersOf(this.#places).map(allProcesses)
+    const others = rest.map((pids) => new Set(pids))
+    return first.filter((pid) => others.every((pids) => pids.has(pid)))
+  }
+
+  /** Stops every process of the group where it is; resolves when all have stopped. @throws BoxError `ERR_BOX_STATE`. */
+  async freeze(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#checkControl('frozen')
+    if ((await this.processes()).includes(process.pid))
+      throw new BoxError('ERR_BOX_STATE', 'The group cannot be frozen: this process is in it and could not thaw it')
+    await setFrozen(this.#places, true, options.signal)
+  }
+
+  /** Lets the processes go on. */
+  async thaw(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#checkControl('thawed')
+    await setFrozen(this.#places, false, options.signal)
+  }
+
+  /** Ends every process of the group with SIGKILL, except this one. It does not wait for them. */
+  async kill(): Promise<void> {
+    this.#checkControl('ended')
+    await killAll(this.#places)
+  }
+
+  /**
+   * Ends what is left in the group, waits until it is gone, and removes the group and those below it. This process is never ended: if it is in
+   * the group, it goes back to the group above. A second call does nothing. On a view nothing happens but that its watchers end.
+   * @throws BoxError `ERR_BOX_TIMEOUT` when processes are still there after `timeout` milliseconds (10,000 by default).
+   */
+  close(options: { readonly timeout?: number } = {}): Promise<void> {
+    this.#ending.abort()
+    this.#closing ??= this.#close(options.timeout ?? 10_000).catch((error: unknown) => {
+      this.#closing = undefined
+      throw error
+    })
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(timeout: number): Promise<void> {
+    if (!this.#owned) return
+    if (processesAt(this.#places).has(process.pid)) {
+      await killAll(this.#places)
+      await leave(this.#places)
+    }
+    await removePlaces(this.#places, timeout)
+  }
+
+  #checkOpen(): void {
+    if (this.#ending.signal.aborted) throw new BoxError('ERR_BOX_STATE', 'The group is closed')
+  }
+
+  #checkControl(what: string): void {
+    this.#checkOpen()
+    if (this.#places.top)
+      throw new BoxError(
+        'ERR_BOX_STATE',
+        `The group cannot be ${what}: it is the top of a hierarchy and holds every process of the machine`,
+      )
+  }
+}

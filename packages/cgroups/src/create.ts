@@ -1,0 +1,167 @@
+import { BoxError } from '@box/core'
+import { applyNow } from './apply.ts'
+import { checkLimits } from './check.ts'
+import { compile, type Where } from './compile.ts'
+import { enableControllers } from './enable.ts'
+import { errnoOf, makeFolder, read, removeFolder, systemError, write } from './files.ts'
+import { folderOf, type Hierarchy } from './hierarchies/find.ts'
+import { checkFolder, controllersOf, memberFolder, type Host } from './hierarchies/host.ts'
+import type { Limits } from './limits.ts'
+import { checkName, markName, thisProcess } from './names.ts'
+import { canonical, type Places } from './places.ts'
+
+/** The controllers that a group gets besides those that its limits need, where the host has them. */
+const usual = ['cpu', 'memory', 'pids']
+
+export interface CreateOptions {
+  readonly parent: string | Places | undefined
+  readonly controllers: readonly string[] | undefined
+  readonly temporary: boolean
+  readonly moveSelf: boolean
+}
+
+/** Makes a group and writes its limits; on any error what was made is removed again. */
+export function createPlaces(host: Host, name: string, limits: Limits, options: CreateOptions): Places {
+  const checked = checkLimits(limits)
+  const folderName = options.temporary ? markName(checkName(name), thisProcess()) : checkName(name)
+  const site = siteOf(host, options.parent)
+  const compiled = compile(checked, site.where)
+  const asked = [...compiled.map((it) => it.controller), ...(options.controllers ?? [])]
+  const missing = (options.controllers ?? []).find((controller) => site.where(controller) === undefined)
+  if (missing !== undefined) throw new BoxError('ERR_BOX_CGROUP_UNSUPPORTED', `This host has no ${missing} controller`, { step: missing })
+  const needed = new Set([...asked, ...(options.controllers === undefined ? usual : [])].filter((it) => site.where(it) !== undefined))
+  // Without v2 the usage of CPU time has a controller of its own, and only a freezer can end processes without a race.
+  if (site.v2 === undefined) for (const controller of ['cpuacct', 'freezer']) if (site.v1.has(controller)) needed.add(controller)
+
+  const made: string[] = []
+  try {
+    const places = make(site, folderName, needed, options.moveSelf, made)
+    applyNow(places, compiled)
+    return places
+  } catch (error) {
+    for (const folder of made.toReversed()) removeFolder(folder)
+    throw error
+  }
+}
+
+/** Where a new group goes. */
+interface Site {
+  readonly v2: { readonly hierarchy: Hierarchy; readonly own: string | undefined; readonly parent: string } | undefined
+  /** The parent's folder by controller. */
+  readonly v1: ReadonlyMap<string, { readonly hierarchy: Hierarchy; readonly parent: string }>
+  readonly where: Where
+}
+
+function siteOf(host: Host, parent: CreateOptions['parent']): Site {
+  const own = host.memberships('self')
+  const parentIn = (hierarchy: Hierarchy): string | undefined => {
+    if (parent === undefined) return homeOf(memberFolder(hierarchy, own))
+    if (typeof parent === 'string') return folderOf(hierarchy, checkPath(parent))
+    const { v2, v1 } = parent
+    return hierarchy.version === 2 ? v2 : hierarchy.controllers.map((it) => v1.get(canonical(it))).find((it) => it !== undefined)
+  }
+  const { v2: unified } = host.hierarchies
+  const folder = unified && parentIn(unified)
+  const v2 = unified && folder !== undefined ? { hierarchy: unified, own: homeOf(memberFolder(unified, own)), parent: folder } : undefined
+  const v1 = new Map<string, { hierarchy: Hierarchy; parent: string }>()
+  for (const hierarchy of host.hierarchies.v1) {
+    const below = parentIn(hierarchy)
+    if (below !== undefined) for (const controller of hierarchy.controllers) v1.set(canonical(controller), { hierarchy, parent: below })
+  }
+  if (v2 === undefined && v1.size === 0)
+    throw new BoxError('ERR_BOX_UNSUPPORTED', 'The cgroup below which the new one would go is not visible here', {
+      hint: 'mount the cgroup file system in this cgroup namespace, or name a visible group as `parent`',
+    })
+  const given = new Set(v2 === undefined ? [] : ['cgroup', ...controllersOf(v2.parent)])
+  return { v2, v1, where: (controller) => (v1.has(controller) ? 1 : given.has(controller) ? 2 : undefined) }
+}
+
+/** The group that this process was started in, if `moveSelf` has moved it from there. */
+function homeOf(folder: string | undefined): string | undefined {
+  const leaf = `/${markName('self', thisProcess())}`
+  return folder?.endsWith(leaf) === true ? folder.slice(0, -leaf.length) : folder
+}
+
+function checkPath(path: string): string {
+  if (/^\/(?:[^/]+(?:\/[^/]+)*)?$/.test(path) && !path.split('/').some((part) => part === '..' || part === '.')) return path
+  throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${JSON.stringify(path)} is not a cgroup: expected a path such as '/user.slice/app'`)
+}
+
+function make(site: Site, name: string, needed: ReadonlySet<string>, moveSelf: boolean, made: string[]): Places {
+  const unified = new Set([...needed].filter((it) => site.where(it) === 2 && it !== 'cgroup'))
+  const v1 = new Map<string, string>()
+  let v2: string | undefined
+  if (site.v2 !== undefined) {
+    const { hierarchy, parent, own } = site.v2
+    checkFolder(hierarchy, parent)
+    if (unified.size > 0) enable(own, parent, [...unified], moveSelf)
+    v2 = makeGroup(parent, name, made)
+  }
+  for (const controller of needed) {
+    const place = site.v1.get(controller)
+    if (place === undefined) continue
+    const folder = `${place.parent}/${name}`
+    if (!made.includes(folder)) {
+      checkFolder(place.hierarchy, place.parent)
+      makeGroup(place.parent, name, made)
+      if (place.hierarchy.controllers.includes('cpuset')) seedCpuset(place.parent, folder)
+    }
+    for (const other of place.hierarchy.controllers) v1.set(canonical(other), folder)
+  }
+  return { v2, v1, controllers: unified, top: false }
+}
+
+function makeGroup(parent: string, name: string, made: string[]): string {
+  const folder = `${parent}/${name}`
+  try {
+    makeFolder(folder)
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST')
+      throw new BoxError('ERR_BOX_CGROUP_EXISTS', `${folder} exists and was made by someone else`, {
+        syscall: 'mkdir',
+        errno: 'EEXIST',
+        path: folder,
+        hint: 'choose another name, or `temporary: true` for a name of its own',
+      })
+    throw systemError(
+      `The cgroup ${folder} cannot be made`,
+      error,
+      'mkdir',
+      folder,
+      'groups are made as root, or below a group that was delegated to the user',
+    )
+  }
+  made.push(folder)
+  return folder
+}
+
+/** On v1 a new cpuset is empty, and no process may enter an empty one (cpuset(7)). */
+function seedCpuset(parent: string, folder: string): void {
+  for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+    const value = read(parent, file)?.trim()
+    if (value !== undefined && value !== '') write(folder, file, value)
+  }
+}
+
+function enable(own: string | undefined, parent: string, controllers: readonly string[], moveSelf: boolean): void {
+  const from = own !== undefined && (parent === own || parent.startsWith(`${own}/`)) ? own : parent
+  try {
+    enableControllers(from, parent, controllers)
+  } catch (error) {
+    if (!moveSelf || own === undefined || !(error instanceof BoxError) || error.code !== 'ERR_BOX_CGROUP_BUSY') throw error
+    moveToLeaf(own)
+    enableControllers(from, parent, controllers)
+  }
+}
+
+/** Moves this process to a group below its own, so that its own group holds none. The group stays: the process lives in it. */
+function moveToLeaf(own: string): void {
+  const leaf = `${own}/${markName('self', thisProcess())}`
+  makeFolder(leaf)
+  try {
+    write(leaf, 'cgroup.procs', `${process.pid}`)
+  } catch (error) {
+    removeFolder(leaf)
+    throw systemError(`This process cannot move to ${leaf}`, error, 'write', `${leaf}/cgroup.procs`)
+  }
+}

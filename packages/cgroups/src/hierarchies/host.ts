@@ -1,0 +1,74 @@
+import { readFileSync, realpathSync, statfsSync } from 'node:fs'
+import { BoxError } from '@box/core'
+import { errnoOf, read, systemError } from '../files.ts'
+import { findHierarchies, folderOf, type Hierarchies, type Hierarchy } from './find.ts'
+import { parseMembership, type Membership } from './membership.ts'
+import { parseMountinfo } from './mountinfo.ts'
+
+/** What the functions of this package need to know of the machine. */
+export interface Host {
+  readonly hierarchies: Hierarchies
+  /** The groups of a process, as in /proc/PID/cgroup. */
+  memberships(pid: number | 'self'): readonly Membership[]
+}
+
+let hierarchies: Hierarchies | undefined
+
+/**
+ * This machine. The mount table is read once: hierarchies stay where they are while a process runs, and the table is long where there are
+ * many containers.
+ * @throws BoxError `ERR_BOX_UNSUPPORTED` outside Linux, and where no hierarchy is mounted.
+ */
+export function thisHost(): Host {
+  if (process.platform !== 'linux') throw new BoxError('ERR_BOX_UNSUPPORTED', 'Cgroups exist only on Linux')
+  hierarchies ??= findHierarchies(parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')), membershipsOf('self'))
+  if (hierarchies.v2 === undefined && hierarchies.v1.length === 0)
+    throw new BoxError('ERR_BOX_UNSUPPORTED', 'No cgroup hierarchy is mounted', { hint: 'mount one: mount -t cgroup2 none /sys/fs/cgroup' })
+  return { hierarchies, memberships: membershipsOf }
+}
+
+function membershipsOf(pid: number | 'self'): Membership[] {
+  const path = `/proc/${pid}/cgroup`
+  try {
+    return parseMembership(readFileSync(path, 'utf8'))
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes(errnoOf(error))) throw new BoxError('ERR_BOX_NOT_FOUND', `No process has the id ${pid}`, { path })
+    throw systemError(`${path} cannot be read`, error, 'read', path)
+  }
+}
+
+/** The folder of a process's group in a hierarchy, or undefined where it is not visible from here. */
+export function memberFolder(hierarchy: Hierarchy, memberships: readonly Membership[]): string | undefined {
+  const own = memberships.find((it) =>
+    hierarchy.version === 2
+      ? it.hierarchy === 0
+      : it.controllers.length === hierarchy.controllers.length && it.controllers.every((name) => hierarchy.controllers.includes(name)),
+  )
+  return own && folderOf(hierarchy, own.path)
+}
+
+/** The controllers that a folder of the v2 hierarchy can give to groups below it. */
+export function controllersOf(folder: string): string[] {
+  return (read(folder, 'cgroup.controllers') ?? '').split(/\s+/).filter(Boolean)
+}
+
+const superMagic = { 1: 0x27e0eb, 2: 0x63677270 } as const
+
+/**
+ * Makes sure that a folder is a group of that hierarchy, reached without links and not covered by another mount. Inside a hierarchy the kernel
+ * makes no links, so what was checked once stays true.
+ * @throws BoxError `ERR_BOX_NOT_FOUND`, `ERR_BOX_INVALID_ARGUMENT`.
+ */
+export function checkFolder(hierarchy: Hierarchy, folder: string): void {
+  let real
+  try {
+    real = realpathSync(folder)
+  } catch (error) {
+    throw systemError(`The cgroup ${folder} cannot be used`, error, 'openat', folder)
+  }
+  const top = realpathSync(hierarchy.mountPoint)
+  const direct = `${top}${folder.slice(hierarchy.mountPoint.length)}`
+  if (real !== direct) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${folder} leads through a link to ${real}`, { path: folder })
+  if (statfsSync(folder).type !== superMagic[hierarchy.version])
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${folder} is not a cgroup of version ${hierarchy.version}`, { path: folder })
+}

@@ -1,0 +1,60 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { BoxError } from '@box/core'
+import { waitForEvent } from './events-file.ts'
+import { errnoOf, groupsBelow, removeFolder, systemError } from './files.ts'
+import { killAll, processesAt } from './kill.ts'
+import { foldersOf, type Places } from './places.ts'
+
+/**
+ * Ends what is in a group and removes its folders, those that its processes have made below included.
+ * @throws BoxError `ERR_BOX_TIMEOUT` where processes outlive SIGKILL (they wait in the kernel); the group is still there then.
+ */
+export async function removePlaces(places: Places, timeout: number): Promise<void> {
+  const deadline = AbortSignal.timeout(timeout)
+  const late = (): BoxError =>
+    new BoxError(
+      'ERR_BOX_TIMEOUT',
+      `After ${timeout} ms processes of ${foldersOf(places)[0]} are still there: ${[...processesAt(places)].join(', ')}`,
+      {
+        path: foldersOf(places)[0],
+        hint: 'they wait inside the kernel; close() can be called again',
+      },
+    )
+  if (tryRemove(places)) return
+  await killAll(places)
+  if (places.v2 !== undefined) {
+    try {
+      await waitForEvent(places.v2, 'populated', 0, deadline)
+    } catch (error) {
+      throw deadline.aborted ? late() : error
+    }
+  }
+  // v1 tells nobody when the last process has left: all that can be done is to try.
+  for (let pause = 1; !tryRemove(places); pause = Math.min(50, pause * 2)) {
+    if (deadline.aborted) throw late()
+    await delay(pause)
+    await killAll(places)
+  }
+}
+
+/** @returns false where a process is left in one of the groups. */
+function tryRemove(places: Places): boolean {
+  return foldersOf(places)
+    .toReversed()
+    .map((folder) => removeTree(folder))
+    .every(Boolean)
+}
+
+function removeTree(folder: string): boolean {
+  const below = groupsBelow(folder).map((name) => removeTree(`${folder}/${name}`))
+  if (!below.every(Boolean)) return false
+  try {
+    removeFolder(folder)
+    return true
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'ENOENT') return true
+    if (errno === 'EBUSY' || errno === 'ENOTEMPTY') return false
+    throw systemError(`The cgroup ${folder} cannot be removed`, error, 'rmdir', folder)
+  }
+}
