@@ -1,6 +1,6 @@
 import { BoxError, parseRate, parseSize, type Rate, type Size } from '@box/core'
 import type { Amount, CheckedCpu, CheckedDeviceRule, CheckedIo, CheckedIoDevice, CheckedLimits, CheckedMemory } from './checked.ts'
-import type { DeviceRule, IoDeviceLimits, IoLimits, Limits, Max, MemoryLimits, OperationRate } from './limits.ts'
+import type { DeviceRule, IoDeviceLimits, IoLimits, Limits, Max, MemoryLimits, OperationRate, RdmaLimits } from './limits.ts'
 
 const fields = {
   limits: ['cpus', 'cpu', 'cpuset', 'memory', 'pids', 'io', 'hugetlb', 'rdma', 'devices', 'unified'],
@@ -104,7 +104,7 @@ function checkIoDevice(device: IoDeviceLimits, index: number): CheckedIoDevice {
 
 function checkWeights(
   name: string,
-  { weight, blkioWeight }: { readonly weight?: number; readonly blkioWeight?: number },
+  { weight, blkioWeight }: Pick<IoLimits, 'weight' | 'blkioWeight'>,
 ): { readonly weight: number | undefined; readonly blkioWeight: number | undefined } {
   if (weight !== undefined && blkioWeight !== undefined) throw invalid(`${name}.blkioWeight`, blkioWeight, 'either weight or blkioWeight')
   return {
@@ -115,7 +115,7 @@ function checkWeights(
 
 function checkRdma(
   device: string,
-  value: { readonly handles?: number | Max; readonly objects?: number | Max },
+  value: RdmaLimits,
 ): {
   handles: Amount | undefined
   objects: Amount | undefined

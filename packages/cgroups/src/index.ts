@@ -1,3 +1,6 @@
 export { Cgroup, type CgroupOptions } from './cgroup.ts'
 export type * from './limits.ts'
 export type * from './stats.ts'
+export { fromSpec } from './spec/from-spec.ts'
+export type * from './spec/resources.ts'
+export { toSpec } from './spec/to-spec.ts'

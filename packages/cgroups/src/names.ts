@@ -10,7 +10,7 @@ export function checkName(name: string): string {
   const length = typeof name === 'string' ? Buffer.byteLength(name) : 0
   // oxlint-disable-next-line no-control-regex -- the kernel refuses a newline, and the others confuse whoever reads a list of groups
   if (length > 0 && length <= 200 && name !== '.' && name !== '..' && !/[/\u0000-\u001f\u007f]/.test(name)) return name
-  throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `A cgroup cannot be called ${JSON.stringify(name) ?? String(name)}`, {
+  throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `A cgroup cannot be called ${JSON.stringify(name)}`, {
     hint: 'a name is 1 to 200 bytes without slashes and control characters, and not . or ..',
   })
 }

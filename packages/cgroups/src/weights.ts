@@ -23,6 +23,11 @@ export function blkioToIoWeight(weight: number): number {
   return Math.floor(1 + ((weight - 10) * 9999) / 990)
 }
 
+/** The inverse: the weight of blkio that is nearest. */
+export function ioToBlkioWeight(weight: number): number {
+  return Math.round(10 + ((weight - 1) * 990) / 9999)
+}
+
 /** `io.weight` as BFQ's weight (1 to 1000): both have 100 as their default, so the number stays. */
 export function ioToBfqWeight(weight: number): number {
   return Math.min(1000, weight)
