@@ -1,0 +1,82 @@
+import type { Descriptor, Digest } from '@box/core'
+import type { Reply } from '../egress/reply.ts'
+import { RegistryError } from '../errors.ts'
+import { connectionFailure, failureOf } from '../http/failure.ts'
+import type { Opened } from '../transfer/origin.ts'
+import type { Repository } from './repository.ts'
+
+/** The size of a blob, or undefined where the repository does not have it. */
+export async function statBlob(
+  repository: Repository,
+  digest: Digest,
+  actions: 'pull' | 'pull,push',
+  signal: AbortSignal | undefined,
+): Promise<{ readonly size: number } | undefined> {
+  const access = repository.access(actions)
+  const reply = await repository.send({ method: 'HEAD', url: repository.url(`blobs/${digest}`), access, signal })
+  if (reply.status !== 200 && reply.status !== 404) throw await failureOf(reply, `blob ${digest} of ${repository.name}`)
+  await reply.discard()
+  return reply.status === 200 ? { size: reply.length('content-length') ?? 0 } : undefined
+}
+
+/**
+ * Begins to read a blob, from the byte `start` on if the registry can; what comes says where it begins.
+ * @param validator The entity tag that an earlier part came with: a registry that has other content by now sends the whole.
+ */
+export async function openBlob(
+  repository: Repository,
+  descriptor: Descriptor,
+  start: number,
+  validator: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Opened> {
+  const { digest } = descriptor
+  const range = start === 0 ? {} : { range: `bytes=${start}-`, ...(validator === undefined ? {} : { 'if-range': validator }) }
+  const reply = await repository.send({
+    method: 'GET',
+    url: repository.url(`blobs/${digest}`),
+    // Any encoding of the answer would be other bytes than those that the digest is of.
+    headers: { 'accept-encoding': 'identity', ...range },
+    access: repository.access('pull'),
+    signal,
+  })
+  if (reply.status === 404) {
+    await reply.discard()
+    throw new RegistryError('ERR_BOX_BLOB_ABSENT', `${repository.name} does not have the blob ${digest}`, {
+      registry: repository.registry,
+      status: 404,
+    })
+  }
+  if (reply.status !== 200 && reply.status !== 206) throw await failureOf(reply, `blob ${digest} of ${repository.name}`)
+  const from = reply.status === 206 ? rangeStart(reply) : 0
+  if ((reply.header('content-encoding') ?? 'identity') !== 'identity' || from === undefined || (from !== 0 && from !== start)) {
+    reply.abandon()
+    throw new RegistryError('ERR_BOX_REGISTRY', `blob ${digest} of ${repository.name}: the answer is not the part that was asked for`, {
+      registry: repository.registry,
+      status: reply.status,
+    })
+  }
+  const etag = reply.header('etag')
+  return {
+    start: from,
+    // A weak tag cannot stand in If-Range (RFC 9110, 13.1.5).
+    validator: etag?.startsWith('"') === true ? etag : undefined,
+    stream: chunksOf(repository, reply, signal),
+  }
+}
+
+function rangeStart(reply: Reply): number | undefined {
+  const start = /^bytes (\d{1,16})-\d{1,16}\/(?:\d{1,16}|\*)$/.exec(reply.header('content-range') ?? '')?.[1]
+  return start === undefined ? undefined : Number(start)
+}
+
+/** The body, with what breaks it told as this package tells it. */
+async function* chunksOf(repository: Repository, reply: Reply, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* reply.stream()
+  } catch (thrown) {
+    throw connectionFailure(thrown, repository.registry, reply.url, signal)
+  } finally {
+    reply.abandon()
+  }
+}

@@ -1,0 +1,141 @@
+import { BoxError, type Descriptor } from '@box/core'
+import type { RequestBody } from '../egress/egress.ts'
+import type { Reply } from '../egress/reply.ts'
+import { RegistryError } from '../errors.ts'
+import { failureOf } from '../http/failure.ts'
+import { locationOf } from '../http/exchange.ts'
+import type { Repository } from './repository.ts'
+
+/** A blob upload that is open in a registry (distribution-spec, "Pushing a blob in chunks"). */
+export interface Session {
+  /** Where the next request goes. The registry says so anew with every answer. */
+  readonly location: URL
+  /** How many bytes the registry has. */
+  readonly offset: number
+  /** The shortest chunk that the registry takes, the last one excepted. */
+  readonly shortestChunk: number
+}
+
+/** Bytes of a blob from `start` up to and without `end`. Each call gives them anew. */
+export type Slice = (start: number, end: number) => AsyncIterable<Uint8Array>
+
+/** Opens an upload, or has the registry take the blob over from another repository: then there is no session. */
+export async function beginUpload(
+  repository: Repository,
+  descriptor: Descriptor,
+  mountFrom: Repository | undefined,
+  signal: AbortSignal,
+): Promise<Session | 'mounted'> {
+  const url = repository.url('blobs/uploads/')
+  if (mountFrom !== undefined) {
+    url.searchParams.set('mount', descriptor.digest)
+    url.searchParams.set('from', mountFrom.path)
+  }
+  const access = repository.access('pull,push', mountFrom)
+  const reply = await repository.send({ method: 'POST', url, headers: { 'content-length': '0' }, access, signal })
+  if (mountFrom !== undefined && reply.status === 201) {
+    await reply.discard()
+    return 'mounted'
+  }
+  if (reply.status !== 202) throw await failureOf(reply, `upload of ${descriptor.digest} to ${repository.name}`)
+  return await sessionOf(repository, descriptor, reply, 0)
+}
+
+/** Sends the bytes from the session's offset up to `end`. @throws RegistryError where the registry does not take them. */
+export async function sendChunk(
+  repository: Repository,
+  descriptor: Descriptor,
+  session: Session,
+  slice: Slice,
+  end: number,
+  signal: AbortSignal,
+): Promise<Session> {
+  const { offset } = session
+  const reply = await repository.send({
+    method: 'PATCH',
+    url: session.location,
+    headers: {
+      'content-type': 'application/octet-stream',
+      'content-length': String(end - offset),
+      'content-range': `${offset}-${end - 1}`,
+    },
+    body: () => slice(offset, end),
+    access: repository.access('pull,push'),
+    retry: false,
+    signal,
+  })
+  if (reply.status !== 202 && reply.status !== 204) throw await failureOf(reply, `upload of ${descriptor.digest} to ${repository.name}`)
+  return await sessionOf(repository, descriptor, reply, end)
+}
+
+/** Asks the registry how far it got. Undefined where it has forgotten the session or does not tell. */
+export async function uploadStatus(
+  repository: Repository,
+  descriptor: Descriptor,
+  session: Session,
+  signal: AbortSignal,
+): Promise<Session | undefined> {
+  const access = repository.access('pull,push')
+  const reply = await repository.send({ method: 'GET', url: session.location, access, signal })
+  if (reply.status !== 204 && reply.status !== 202) {
+    await reply.discard()
+    return undefined
+  }
+  const offset = rangeEnd(reply)
+  if (offset === undefined || offset > descriptor.size) {
+    await reply.discard()
+    return undefined
+  }
+  return await sessionOf(repository, descriptor, reply, offset, session.location)
+}
+
+/** Ends the upload: the registry checks the digest. With `slice`, the whole blob is the request's body. */
+export async function finishUpload(
+  repository: Repository,
+  descriptor: Descriptor,
+  session: Session,
+  slice: Slice | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const url = new URL(session.location)
+  // Appended as text: a registry's own parameters stay exactly as it wrote them.
+  url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(descriptor.digest)}`
+  const body: RequestBody | undefined = slice === undefined || descriptor.size === 0 ? undefined : () => slice(0, descriptor.size)
+  const length = body === undefined ? 0 : descriptor.size
+  const reply = await repository.send({
+    method: 'PUT',
+    url,
+    headers: { 'content-type': 'application/octet-stream', 'content-length': String(length) },
+    body,
+    access: repository.access('pull,push'),
+    retry: false,
+    signal,
+  })
+  if (reply.status !== 201 && reply.status !== 204) throw await failureOf(reply, `upload of ${descriptor.digest} to ${repository.name}`)
+  await reply.discard()
+}
+
+async function sessionOf(repository: Repository, descriptor: Descriptor, reply: Reply, offset: number, known?: URL): Promise<Session> {
+  const location = locationOf(reply) ?? known
+  const shortestChunk = reply.length('oci-chunk-min-length') ?? 1
+  const accepted = rangeEnd(reply) ?? offset
+  await reply.discard()
+  if (location === undefined)
+    throw new RegistryError('ERR_BOX_REGISTRY', `${repository.registry} opened an upload without saying where`, {
+      registry: repository.registry,
+      status: reply.status,
+    })
+  if (accepted > offset)
+    throw new BoxError('ERR_BOX_SIZE_MISMATCH', `${repository.registry} says it has more of ${descriptor.digest} than it was sent`)
+  return { location, offset: accepted, shortestChunk }
+}
+
+/**
+ * How many bytes the registry has by its `Range` header, `0-N` with the last byte's number. `0-0` is also how some registries write "none",
+ * so it counts as none.
+ */
+function rangeEnd(reply: Reply): number | undefined {
+  const last = /^(?:bytes=)?0-(\d{1,16})$/.exec(reply.header('range') ?? '')?.[1]
+  if (last === undefined) return undefined
+  return last === '0' ? 0 : Number(last) + 1
+}
