@@ -5,7 +5,7 @@ export interface Challenge {
 }
 
 const token = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y
-const quoted = /"((?:[^"\\]|\\.)*)"/ys
+const quoted = /"((?:[^"\\]|\\.)*)"/sy
 const space = /[ \t]*/y
 const separator = /[ \t]*(?:,[ \t]*)*/y
 const token68 = /[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))/y

@@ -78,7 +78,9 @@ function parseToken(home: Home, body: Uint8Array): Token {
   const token = fields.get('token') ?? fields.get('access_token')
   // A token goes into a header: what is no visible ASCII would end the header or begin another one.
   if (typeof token !== 'string' || !/^[\x21-\x7e]{1,65536}$/.test(token))
-    throw new RegistryError('ERR_BOX_REGISTRY', `the token service of ${home.registry} answered without a token`, { registry: home.registry })
+    throw new RegistryError('ERR_BOX_REGISTRY', `the token service of ${home.registry} answered without a token`, {
+      registry: home.registry,
+    })
   const stated = fields.get('expires_in')
   const life = typeof stated === 'number' && stated > 0 ? Math.min(stated, 86_400) : shortestLife
   return { authorization: `Bearer ${token}`, expires: Date.now() + life * 900 }

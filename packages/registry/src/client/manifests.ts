@@ -100,20 +100,24 @@ function verified(repository: Repository, reference: string | Digest, reply: Rep
   const promised = isDigest(reference) ? reference : stated === undefined ? digestOf(bytes) : parseDigest(stated)
   const actual = digestOf(bytes, splitDigest(promised).algorithm)
   if (actual === promised) return promised
-  throw new RegistryError('ERR_BOX_DIGEST_MISMATCH', `manifest of ${nameOf(repository, reference)}: promised ${promised}, received ${actual}`, {
-    registry: repository.registry,
-  })
+  throw new RegistryError(
+    'ERR_BOX_DIGEST_MISMATCH',
+    `manifest of ${nameOf(repository, reference)}: promised ${promised}, received ${actual}`,
+    {
+      registry: repository.registry,
+    },
+  )
 }
 
 function mediaTypeOf(repository: Repository, reference: string, reply: Reply, bytes: Uint8Array): string {
   const header = (reply.header('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  const { mediaType: embedded, schemaVersion } = outline(bytes)
+  const { mediaType: embedded, schemaVersion, isIndex } = outline(bytes)
   if (schemaVersion === 1 || /\.v1\+(?:json|prettyjws)$/.test(/docker\.distribution\.manifest/.test(header) ? header : ''))
     throw new RegistryError('ERR_BOX_UNSUPPORTED', `${nameOf(repository, reference)} is in Docker's first manifest schema`, {
       registry: repository.registry,
       hint: 'that format has been withdrawn; push the image anew with a current tool',
     })
-  if (embedded === undefined && vague.has(header)) return mediaTypes.manifest
+  if (embedded === undefined && vague.has(header)) return isIndex ? mediaTypes.index : mediaTypes.manifest
   if (embedded === undefined || vague.has(header)) return embedded ?? header
   if (embedded === header) return header
   throw new BoxError(
@@ -122,14 +126,23 @@ function mediaTypeOf(repository: Repository, reference: string, reply: Reply, by
   )
 }
 
+interface Outline {
+  readonly mediaType?: string | undefined
+  readonly schemaVersion?: unknown
+  readonly isIndex: boolean
+}
+
 /** What the document says of itself; the whole of it is read, strictly, where its content counts. */
-function outline(bytes: Uint8Array): { readonly mediaType?: string; readonly schemaVersion?: unknown } {
+function outline(bytes: Uint8Array): Outline {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'))
-    if (typeof parsed !== 'object' || parsed === null) return {}
-    const schemaVersion = 'schemaVersion' in parsed ? parsed.schemaVersion : undefined
-    return 'mediaType' in parsed && typeof parsed.mediaType === 'string' ? { mediaType: parsed.mediaType, schemaVersion } : { schemaVersion }
+    if (typeof parsed !== 'object' || parsed === null) return { isIndex: false }
+    return {
+      mediaType: 'mediaType' in parsed && typeof parsed.mediaType === 'string' ? parsed.mediaType : undefined,
+      schemaVersion: 'schemaVersion' in parsed ? parsed.schemaVersion : undefined,
+      isIndex: 'manifests' in parsed,
+    }
   } catch {
-    return {}
+    return { isIndex: false }
   }
 }

@@ -82,7 +82,8 @@ export async function uploadStatus(
     return undefined
   }
   const offset = rangeEnd(reply)
-  if (offset === undefined || offset > descriptor.size) {
+  // `0-0` is one byte, and also how some registries write "none": the session is then not worth keeping.
+  if (offset === undefined || offset <= 1 || offset > descriptor.size) {
     await reply.discard()
     return undefined
   }
@@ -118,7 +119,7 @@ export async function finishUpload(
 async function sessionOf(repository: Repository, descriptor: Descriptor, reply: Reply, offset: number, known?: URL): Promise<Session> {
   const location = locationOf(reply) ?? known
   const shortestChunk = reply.length('oci-chunk-min-length') ?? 1
-  const accepted = rangeEnd(reply) ?? offset
+  const accepted = offset === 0 ? 0 : (rangeEnd(reply) ?? offset)
   await reply.discard()
   if (location === undefined)
     throw new RegistryError('ERR_BOX_REGISTRY', `${repository.registry} opened an upload without saying where`, {
@@ -130,12 +131,8 @@ async function sessionOf(repository: Repository, descriptor: Descriptor, reply: 
   return { location, offset: accepted, shortestChunk }
 }
 
-/**
- * How many bytes the registry has by its `Range` header, `0-N` with the last byte's number. `0-0` is also how some registries write "none",
- * so it counts as none.
- */
+/** How many bytes the registry has by its `Range` header: `0-N`, with the last byte's number. */
 function rangeEnd(reply: Reply): number | undefined {
   const last = /^(?:bytes=)?0-(\d{1,16})$/.exec(reply.header('range') ?? '')?.[1]
-  if (last === undefined) return undefined
-  return last === '0' ? 0 : Number(last) + 1
+  return last === undefined ? undefined : Number(last) + 1
 }

@@ -80,11 +80,14 @@ function embeddedIPv4(address: string): string | undefined {
 /** The eight groups of a valid IPv6 address. The URL parser gives its canonical text, with no dotted part. */
 function groupsOf(address: string): number[] {
   const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::')
-  const parse = (part: string): number[] => (part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16)))
-  const first = parse(head)
+  const first = parseGroups(head)
   if (tail === undefined) return first
-  const last = parse(tail)
+  const last = parseGroups(tail)
   return [...first, ...Array.from({ length: 8 - first.length - last.length }, () => 0), ...last]
+}
+
+function parseGroups(part: string): number[] {
+  return part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16))
 }
 
 /** Whether a host name can only mean this machine (RFC 6761, 6.3). Anchored: `localhost.example.com` does not. */

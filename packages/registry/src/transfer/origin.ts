@@ -14,7 +14,7 @@ export interface Origin {
   /** For messages. */
   readonly name: string
   resolve(name: string, signal: AbortSignal): Promise<Descriptor | undefined>
-  /** The whole of a manifest or index, checked against its descriptor. */
+  /** The whole of a manifest or index. Whoever parses it checks it against its descriptor. */
   document(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>
   open(descriptor: Descriptor, start: number, validator: string | undefined, signal: AbortSignal): Promise<Opened>
 }

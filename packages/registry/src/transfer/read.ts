@@ -66,5 +66,8 @@ function isBroken(thrown: unknown): boolean {
 }
 
 function wrongSize(origin: Origin, descriptor: Descriptor, received: string): BoxError {
-  return new BoxError('ERR_BOX_SIZE_MISMATCH', `${origin.name}: ${descriptor.digest} has ${descriptor.size} bytes by its descriptor, received ${received}`)
+  return new BoxError(
+    'ERR_BOX_SIZE_MISMATCH',
+    `${origin.name}: ${descriptor.digest} has ${descriptor.size} bytes by its descriptor, received ${received}`,
+  )
 }

@@ -16,17 +16,11 @@ export interface ReceiveOptions {
  */
 export async function receive(origin: Origin, sink: BlobSink, descriptor: Descriptor, options: ReceiveOptions): Promise<void> {
   const progress = new Progress(descriptor, options.emit)
-  try {
-    await attempt(origin, sink, descriptor, progress, options, false)
-  } catch (thrown) {
-    if (!(thrown instanceof StalePart)) throw thrown
-    await attempt(origin, sink, descriptor, progress, options, true)
-  }
+  const outcome = await attempt(origin, sink, descriptor, progress, options, false)
+  if (outcome === 'stale') await attempt(origin, sink, descriptor, progress, options, true)
 }
 
-/** What the sink held from an earlier try does not fit what came after it. */
-class StalePart {}
-
+/** Gives `stale` where what the sink held from an earlier try does not fit what came after it. */
 async function attempt(
   origin: Origin,
   sink: BlobSink,
@@ -34,11 +28,11 @@ async function attempt(
   progress: Progress,
   options: ReceiveOptions,
   anew: boolean,
-): Promise<void> {
+): Promise<'done' | 'stale'> {
   const writer = await writerOf(sink, descriptor, options.signal)
   if (writer === undefined) {
     progress.end('present')
-    return
+    return 'done'
   }
   const held = writer.offset
   let resumed = false
@@ -50,9 +44,11 @@ async function attempt(
     await writer.commit()
   } catch (thrown) {
     await writer.abort()
-    throw resumed && isMismatch(thrown) ? new StalePart() : thrown
+    if (resumed && isMismatch(thrown)) return 'stale'
+    throw thrown
   }
   progress.end('copied')
+  return 'done'
 }
 
 /** Gives whether the source began again at the first byte. */

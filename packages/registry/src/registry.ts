@@ -1,0 +1,183 @@
+import {
+  BoxError,
+  type ByteRange,
+  type Descriptor,
+  type Digest,
+  type ImageSink,
+  type ImageSource,
+  type Platform,
+  type Task,
+} from '@box/core'
+import { hostPlatform, parseDigest, parseImageDocument, parseReference, selectPlatform, type ImageDocument } from '@box/oci'
+import { Authorizer } from './auth/authorizer.ts'
+import { providerOf, type Auth, type CredentialProvider } from './auth/credentials.ts'
+import { readVerified } from './client/content.ts'
+import { deleteManifest, getManifest, type RawManifest } from './client/manifests.ts'
+import { listReferrers } from './client/referrers.ts'
+import { Repository } from './client/repository.ts'
+import { listTags } from './client/tags.ts'
+import type { Certificates } from './egress/connector.ts'
+import { Egress, type EgressOptions } from './egress/egress.ts'
+import { Exchange } from './http/exchange.ts'
+import { RetryPolicy, type RetryOptions } from './http/retry.ts'
+import { copyBetween, type CopyFrom, type CopyOptions, type CopyTo } from './transfer/copy.ts'
+import type { TransferEvent } from './transfer/events.ts'
+import type { Policy } from './transfer/origins.ts'
+
+export interface RegistryOptions {
+  /** Credentials by registry, or what finds them. Default: none; nothing on the disk is read unless `dockerConfig()` or its like is given. */
+  readonly auth?: Auth
+  /** By registry, the authorities and the client certificate to use. */
+  readonly certs?: Readonly<Record<string, Certificates>>
+  /** Registries (`host` or `host:port`) that are spoken to over plain HTTP. Those on this machine's loopback are anyway. */
+  readonly insecure?: readonly string[]
+  /** Where a registry may lead to. */
+  readonly egress?: EgressOptions
+  /** How often what failed for the moment is tried again. */
+  readonly retry?: RetryOptions
+  /** Called with each image of a registry before anything of it is used; it refuses by throwing. */
+  readonly policy?: Policy
+}
+
+export interface ImageOptions {
+  /** The platform to pick from an index. */
+  readonly platform?: Platform
+  readonly signal?: AbortSignal
+}
+
+/**
+ * A client of OCI registries (distribution-spec 1.1). One object speaks to any number of them and keeps their connections and tokens.
+ * A reference is written as for Docker: `alpine:3`, `ghcr.io/owner/name@sha256:…`.
+ */
+export class Registry {
+  readonly #egress: Egress
+  readonly #provider: CredentialProvider
+  readonly #retry: RetryPolicy
+  readonly #policy: Policy | undefined
+  readonly #exchanges = new Map<string, Exchange>()
+  #closed = false
+
+  /** @throws BoxError `ERR_BOX_INVALID_ARGUMENT`. */
+  constructor(options: RegistryOptions = {}) {
+    this.#egress = new Egress(options.egress ?? {}, options.insecure ?? [], options.certs ?? {})
+    this.#provider = providerOf(options.auth)
+    this.#retry = new RetryPolicy(options.retry)
+    this.#policy = options.policy
+  }
+
+  /**
+   * What a reference stands for; with `platform`, the manifest of that platform where it is an index.
+   * @throws BoxError `ERR_BOX_NOT_FOUND`, `ERR_BOX_REFERENCE_INVALID`, `ERR_BOX_REGISTRY…`, `ERR_BOX_EGRESS_DENIED`.
+   */
+  async resolve(reference: string, options: ImageOptions = {}): Promise<Descriptor> {
+    return (await this.manifest(reference, options)).descriptor
+  }
+
+  /** The manifest or index that a reference stands for, with its bytes as they are. Errors as for `resolve`, and `ERR_BOX_DOCUMENT_INVALID`. */
+  async manifest(reference: string, options: ImageOptions = {}): Promise<ImageDocument> {
+    const { repository, name } = this.#locate(reference)
+    const { platform, signal } = options
+    const found = await this.#get(repository, name, signal)
+    await this.#policy?.({ reference, descriptor: found.descriptor }, { signal })
+    const document = parseImageDocument(found.bytes, { expected: found.descriptor })
+    if (platform === undefined || document.kind === 'manifest') return document
+    const chosen = selectPlatform(document.value.manifests, platform)
+    if (chosen === undefined)
+      throw new BoxError('ERR_BOX_NOT_FOUND', `${reference} has no image for ${platform.os}/${platform.architecture}`)
+    const { bytes } = await this.#get(repository, chosen.digest, signal)
+    return parseImageDocument(bytes, { expected: chosen })
+  }
+
+  /**
+   * The bytes of a blob of the reference's repository, checked while they come: the last step throws where the digest is wrong.
+   * A part (`range`) cannot be checked.
+   * @throws BoxError `ERR_BOX_BLOB_ABSENT`, `ERR_BOX_DIGEST_MISMATCH`, `ERR_BOX_SIZE_MISMATCH`; as for `resolve`.
+   */
+  blob(
+    reference: string,
+    digest: Digest,
+    options: { readonly range?: ByteRange; readonly signal?: AbortSignal } = {},
+  ): AsyncIterable<Uint8Array> {
+    const { repository } = this.#locate(reference)
+    return readVerified(repository, parseDigest(digest), options, this.#retry)
+  }
+
+  /**
+   * Brings an image into a sink, under `name` or the whole reference; of an index only `platform`, by default the one of this machine's
+   * processor under Linux. Blobs that the sink has are not asked for, and what is half there is asked for from the middle on.
+   */
+  pull(reference: string, sink: ImageSink, options: CopyOptions & { readonly name?: string } = {}): Task<Descriptor, TransferEvent> {
+    const { name, ...rest } = options
+    return this.copy(reference, name === undefined ? sink : { sink, name }, { platform: hostPlatform(), ...rest })
+  }
+
+  /** Sends an image of a source, by `name` or the whole reference, to a registry. Blobs that are there are not sent. */
+  push(source: ImageSource, reference: string, options: CopyOptions & { readonly name?: string } = {}): Task<Descriptor, TransferEvent> {
+    const { name, ...rest } = options
+    return this.copy(name === undefined ? source : { source, name }, reference, rest)
+  }
+
+  /** Copies an image from any of reference and source to any of reference and sink. All platforms of an index by default. */
+  copy(from: string | CopyFrom, to: string | CopyTo, options: CopyOptions = {}): Task<Descriptor, TransferEvent> {
+    return copyBetween(from, to, options, { repository: (text) => this.#locate(text), retry: this.#retry, policy: this.#policy })
+  }
+
+  /** The tags of the reference's repository. @throws as for `resolve`, at the first step. */
+  tags(reference: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<string> {
+    return listTags(this.#locate(reference).repository, options.signal)
+  }
+
+  /** The manifests that name this one as their subject: signatures, attestations, bills of materials. */
+  async referrers(
+    reference: string,
+    options: { readonly artifactType?: string; readonly signal?: AbortSignal } = {},
+  ): Promise<readonly Descriptor[]> {
+    const { repository, name, digest } = this.#locate(reference)
+    const subject = digest ?? (await this.#get(repository, name, options.signal)).descriptor.digest
+    return await listReferrers(repository, subject, options.artifactType, options.signal)
+  }
+
+  /** Deletes what the reference names: the manifest, by its digest, or else the tag alone, which not every registry can. */
+  async remove(reference: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const { repository, name } = this.#locate(reference)
+    await deleteManifest(repository, name, options.signal)
+  }
+
+  /** Ends the connections. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#egress.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #get(repository: Repository, name: string, signal: AbortSignal | undefined): Promise<RawManifest> {
+    const found = await getManifest(repository, name, signal)
+    if (found !== undefined) return found
+    throw new BoxError('ERR_BOX_NOT_FOUND', `${repository.registry} has no image ${repository.path} named ${JSON.stringify(name)}`)
+  }
+
+  /** `name` is what to ask the registry for: the digest where there is one, for a tag may have moved since. */
+  #locate(text: string): {
+    readonly repository: Repository
+    readonly name: string
+    readonly tag: string | undefined
+    readonly digest: Digest | undefined
+  } {
+    if (this.#closed) throw new BoxError('ERR_BOX_STATE', 'the registry client is closed')
+    const { registry, repository: path, tag, digest } = parseReference(text)
+    const repository = new Repository(this.#exchange(registry), path)
+    return { repository, name: digest ?? tag ?? 'latest', tag, digest }
+  }
+
+  #exchange(registry: string): Exchange {
+    const known = this.#exchanges.get(registry)
+    if (known !== undefined) return known
+    const home = this.#egress.home(registry)
+    const made = new Exchange(home, this.#egress, new Authorizer(home, this.#egress, this.#provider), this.#retry)
+    this.#exchanges.set(registry, made)
+    return made
+  }
+}

@@ -1,0 +1,112 @@
+import { BoxError, channels, Task, type Descriptor, type Digest, type ImageSink, type ImageSource, type Platform } from '@box/core'
+import type { Repository } from '../client/repository.ts'
+import type { RetryPolicy } from '../http/retry.ts'
+import { RepositoryDestination, SinkDestination, type Destination } from './destinations.ts'
+import type { TransferEvent } from './events.ts'
+import { copyGraph } from './graph.ts'
+import type { Origin } from './origin.ts'
+import { RepositoryOrigin, SourceOrigin, type Policy } from './origins.ts'
+
+/** A source to copy from; without a name, what the other side is named. */
+export type CopyFrom = ImageSource | { readonly source: ImageSource; readonly name: string }
+
+/** A sink to copy to; without a name, what the other side is named. */
+export type CopyTo = ImageSink | { readonly sink: ImageSink; readonly name: string }
+
+export interface CopyOptions {
+  /** One platform of an index, or `'all'` that it holds. Default `'all'`; of `pull`, this machine's processor under Linux. */
+  readonly platform?: Platform | 'all'
+  /** How many blobs are on the way at a time. Default 4. */
+  readonly concurrency?: number
+  /** The most bytes of a blob that one request of an upload carries. Default: all of them. */
+  readonly chunkSize?: number
+  readonly signal?: AbortSignal
+}
+
+interface Located {
+  readonly repository: Repository
+  readonly name: string
+  readonly tag: string | undefined
+  readonly digest: Digest | undefined
+}
+
+export interface CopyContext {
+  readonly repository: (reference: string) => Located
+  readonly retry: RetryPolicy
+  readonly policy: Policy | undefined
+}
+
+/** Copies an image. Arguments that are wrong are thrown at once; what goes wrong later is the task's outcome. */
+export function copyBetween(
+  from: string | CopyFrom,
+  to: string | CopyTo,
+  options: CopyOptions,
+  context: CopyContext,
+): Task<Descriptor, TransferEvent> {
+  const { platform = 'all', concurrency = 4, chunkSize = Number.POSITIVE_INFINITY, signal } = options
+  if (!Number.isInteger(concurrency) || concurrency < 1)
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'concurrency is a whole number from 1 on')
+  if (!(chunkSize >= 1)) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'chunkSize is a number of bytes from 1 on')
+  const source = typeof from === 'string' ? context.repository(from) : undefined
+  const target = typeof to === 'string' ? context.repository(to) : undefined
+  const given = nameOf(from) ?? nameOf(to)
+  const fromName = source?.name ?? nameOf(from) ?? (target === undefined ? given : whole(target))
+  const toName = target === undefined ? (nameOf(to) ?? (source === undefined ? given : whole(source))) : (target.tag ?? target.name)
+  if (fromName === undefined || toName === undefined)
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'a copy between a source and a sink needs the name of the image: { source, name }')
+  const origin = originOf(from, source, context.policy)
+  const destination = checked(destinationOf(to, target), target)
+  const channel = target === undefined ? channels.pull : channels.push
+  return new Task<Descriptor, TransferEvent>(
+    async (emit, taskSignal) =>
+      await channel.tracePromise(
+        async () =>
+          await copyGraph(
+            origin,
+            destination,
+            { from: fromName, to: toName },
+            { retry: context.retry, signal: taskSignal, emit, chunkSize },
+            { platform, concurrency },
+          ),
+        { from: fromName, to: toName },
+      ),
+    { signal },
+  )
+}
+
+/** The whole reference, by which an image is named where nothing else was said. */
+function whole({ repository, tag, digest }: Located): string {
+  return `${repository.name}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`
+}
+
+function nameOf(end: string | CopyFrom | CopyTo): string | undefined {
+  return typeof end === 'object' && 'name' in end && typeof end.name === 'string' ? end.name : undefined
+}
+
+function originOf(from: string | CopyFrom, located: Located | undefined, policy: Policy | undefined): Origin {
+  if (located !== undefined) return new RepositoryOrigin(located.repository, policy)
+  if (typeof from === 'object') return new SourceOrigin('source' in from ? from.source : from)
+  throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'copy takes a reference, a source, or { source, name }')
+}
+
+function destinationOf(to: string | CopyTo, located: Located | undefined): Destination {
+  if (located !== undefined) return new RepositoryDestination(located.repository)
+  if (typeof to === 'object') return new SinkDestination('sink' in to ? to.sink : to)
+  throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'copy takes a reference, a sink, or { sink, name }')
+}
+
+/** A target with a digest is for that image only. */
+function checked(destination: Destination, located: Located | undefined): Destination {
+  const digest = located?.digest
+  if (digest === undefined) return destination
+  return {
+    held: (descriptor, context) => destination.held(descriptor, context),
+    blob: (origin, descriptor, context) => destination.blob(origin, descriptor, context),
+    manifest: (manifest, context) => destination.manifest(manifest, context),
+    root: async (name, manifest, context) => {
+      if (manifest.descriptor.digest !== digest)
+        throw new BoxError('ERR_BOX_DIGEST_MISMATCH', `the target is named ${digest}, and the image is ${manifest.descriptor.digest}`)
+      await destination.root(name, manifest, context)
+    },
+  }
+}

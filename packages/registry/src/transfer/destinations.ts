@@ -1,0 +1,112 @@
+import type { Descriptor, ImageSink } from '@box/core'
+import { hasManifest, putManifest, type RawManifest } from '../client/manifests.ts'
+import type { Repository } from '../client/repository.ts'
+import type { RetryPolicy } from '../http/retry.ts'
+import { Progress, type Emit } from './events.ts'
+import type { Opened, Origin } from './origin.ts'
+import { documentOf, RepositoryOrigin } from './origins.ts'
+import { receive } from './receive.ts'
+import { send } from './send.ts'
+
+export interface TransferContext {
+  readonly retry: RetryPolicy
+  readonly signal: AbortSignal
+  readonly emit: Emit
+  readonly chunkSize: number
+}
+
+/** What a graph copy writes to: a repository, or any image sink. */
+export interface Destination {
+  /** A manifest that is there already, so that it need not be asked for. */
+  held(descriptor: Descriptor, context: TransferContext): Promise<Uint8Array | undefined>
+  blob(origin: Origin, descriptor: Descriptor, context: TransferContext): Promise<void>
+  /** A manifest whose blobs are all there. */
+  manifest(manifest: RawManifest, context: TransferContext): Promise<void>
+  /** The last manifest, which the whole is named by. */
+  root(name: string, manifest: RawManifest, context: TransferContext): Promise<void>
+}
+
+export class RepositoryDestination implements Destination {
+  readonly #repository: Repository
+
+  constructor(repository: Repository) {
+    this.#repository = repository
+  }
+
+  held(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  async blob(origin: Origin, descriptor: Descriptor, context: TransferContext): Promise<void> {
+    const beside = origin instanceof RepositoryOrigin && this.#repository.isBeside(origin.repository)
+    await send(origin, this.#repository, descriptor, { ...context, mountFrom: beside ? origin.repository : undefined })
+  }
+
+  async manifest(manifest: RawManifest, context: TransferContext): Promise<void> {
+    const progress = new Progress(manifest.descriptor, context.emit)
+    if (await hasManifest(this.#repository, manifest.descriptor.digest, context.signal)) {
+      progress.end('present')
+      return
+    }
+    await putManifest(this.#repository, manifest.descriptor.digest, manifest, context.signal)
+    progress.end('copied')
+  }
+
+  /** `name` is a tag or the manifest's digest. */
+  async root(name: string, manifest: RawManifest, context: TransferContext): Promise<void> {
+    await putManifest(this.#repository, name, manifest, context.signal)
+    new Progress(manifest.descriptor, context.emit).end('copied')
+  }
+}
+
+export class SinkDestination implements Destination {
+  readonly #sink: ImageSink
+
+  constructor(sink: ImageSink) {
+    this.#sink = sink
+  }
+
+  async held(descriptor: Descriptor, { signal }: TransferContext): Promise<Uint8Array | undefined> {
+    const found = await this.#sink.stat(descriptor.digest, { signal })
+    return found?.size === descriptor.size ? await documentOf(this.#sink, descriptor, signal) : undefined
+  }
+
+  async blob(origin: Origin, descriptor: Descriptor, context: TransferContext): Promise<void> {
+    await receive(origin, this.#sink, descriptor, context)
+  }
+
+  async manifest(manifest: RawManifest, context: TransferContext): Promise<void> {
+    await receive(new Bytes(manifest.bytes), this.#sink, manifest.descriptor, context)
+  }
+
+  async root(name: string, manifest: RawManifest, context: TransferContext): Promise<void> {
+    await this.manifest(manifest, context)
+    await this.#sink.tag(name, manifest.descriptor)
+  }
+}
+
+/** Bytes that are in memory, as something to copy from. */
+class Bytes implements Origin {
+  readonly name: string = 'the manifest'
+  readonly #bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  resolve(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  document(): Promise<Uint8Array> {
+    return Promise.resolve(this.#bytes)
+  }
+
+  open(_descriptor: Descriptor, start: number): Promise<Opened> {
+    const bytes = this.#bytes
+    async function* stream(): AsyncGenerator<Uint8Array, void, void> {
+      yield bytes.subarray(start)
+    }
+    return Promise.resolve({ start, stream: stream() })
+  }
+}

@@ -1,0 +1,143 @@
+import type { Descriptor } from '@box/core'
+import { statBlob } from '../client/blobs.ts'
+import type { Repository } from '../client/repository.ts'
+import { beginUpload, finishUpload, sendChunk, uploadStatus, type Session, type Slice } from '../client/upload.ts'
+import { RegistryError } from '../errors.ts'
+import type { RetryPolicy } from '../http/retry.ts'
+import { Progress, type Emit } from './events.ts'
+import type { Origin } from './origin.ts'
+import { readBlob } from './read.ts'
+
+export interface SendOptions {
+  readonly retry: RetryPolicy
+  readonly signal: AbortSignal
+  readonly emit: Emit
+  /** Bytes for each request of an upload. Infinity: all in one. */
+  readonly chunkSize: number
+  readonly mountFrom: Repository | undefined
+}
+
+/** Brings a blob into a repository: not at all where it is there, by mounting it where the registry has it elsewhere, else by sending it. */
+export async function send(origin: Origin, repository: Repository, descriptor: Descriptor, options: SendOptions): Promise<void> {
+  const { signal, emit, mountFrom } = options
+  const progress = new Progress(descriptor, emit)
+  if ((await statBlob(repository, descriptor.digest, 'pull,push', signal)) !== undefined) {
+    progress.end('present')
+    return
+  }
+  const session = await beginUpload(repository, descriptor, mountFrom, signal)
+  if (session === 'mounted') {
+    progress.end('mounted')
+    return
+  }
+  await new Upload(origin, repository, descriptor, options, progress).run(session)
+  progress.end('copied')
+}
+
+class Upload {
+  readonly #repository: Repository
+  readonly #descriptor: Descriptor
+  readonly #options: SendOptions
+  readonly #progress: Progress
+  readonly #slice: Slice
+  /** Why the source could not be read: that is never the registry's fault, and no reason to try again. */
+  #sourceFailure: { readonly reason: unknown } | undefined
+
+  constructor(origin: Origin, repository: Repository, descriptor: Descriptor, options: SendOptions, progress: Progress) {
+    this.#repository = repository
+    this.#descriptor = descriptor
+    this.#options = options
+    this.#progress = progress
+    this.#slice = (start, end) => this.#read(origin, start, end)
+  }
+
+  async run(begun: Session): Promise<void> {
+    const { signal, retry } = this.#options
+    let session = begun
+    this.#progress.tell('started', 0)
+    for (let attempt = 1, reached = 0; ; attempt += 1) {
+      try {
+        await this.#send(session, (next) => {
+          session = next
+        })
+        return
+      } catch (thrown) {
+        if (this.#sourceFailure !== undefined) throw this.#sourceFailure.reason
+        if (isNoPatch(thrown, session)) {
+          await this.#whole()
+          return
+        }
+        if (!isRecoverable(thrown)) throw thrown
+        if (session.offset > reached) attempt = 1
+        if (!(await retry.wait(attempt, undefined, signal))) throw thrown
+        session = await this.#recover(session)
+        reached = Math.max(reached, session.offset)
+      }
+    }
+  }
+
+  /** Sends what is left, in chunks, and has the registry check it. */
+  async #send(from: Session, onSession: (session: Session) => void): Promise<void> {
+    const { signal, chunkSize } = this.#options
+    const { size } = this.#descriptor
+    let session = from
+    while (session.offset < size) {
+      const end = Math.min(size, session.offset + Math.max(chunkSize, session.shortestChunk))
+      session = await sendChunk(this.#repository, this.#descriptor, session, this.#slice, end, signal)
+      onSession(session)
+    }
+    await finishUpload(this.#repository, this.#descriptor, session, undefined, signal)
+  }
+
+  /** In one PUT, for a registry that does not take parts. */
+  async #whole(): Promise<void> {
+    const session = await this.#begin()
+    try {
+      await finishUpload(this.#repository, this.#descriptor, session, this.#slice, this.#options.signal)
+    } catch (thrown) {
+      throw this.#sourceFailure === undefined ? thrown : this.#sourceFailure.reason
+    }
+  }
+
+  /** Goes on where the registry says it is; begins anew where it has forgotten. */
+  async #recover(session: Session): Promise<Session> {
+    return (await uploadStatus(this.#repository, this.#descriptor, session, this.#options.signal)) ?? (await this.#begin())
+  }
+
+  async #begin(): Promise<Session> {
+    const session = await beginUpload(this.#repository, this.#descriptor, undefined, this.#options.signal)
+    if (session !== 'mounted') return session
+    throw new RegistryError('ERR_BOX_REGISTRY', `${this.#repository.registry} mounted a blob that it was not asked to`, {
+      registry: this.#repository.registry,
+    })
+  }
+
+  async *#read(origin: Origin, start: number, end: number): AsyncGenerator<Uint8Array, void, void> {
+    const { retry, signal } = this.#options
+    let position = start
+    try {
+      for await (const chunk of readBlob(origin, this.#descriptor, { start, retry, signal })) {
+        const part = chunk.length > end - position ? chunk.subarray(0, end - position) : chunk
+        yield part
+        position += part.length
+        this.#progress.moved(position)
+        if (position === end) return
+      }
+    } catch (thrown) {
+      this.#sourceFailure = { reason: thrown }
+      throw thrown
+    }
+  }
+}
+
+/** A registry without chunked upload says so to the first chunk. */
+function isNoPatch(thrown: unknown, session: Session): boolean {
+  return session.offset === 0 && thrown instanceof RegistryError && (thrown.status === 405 || thrown.status === 501)
+}
+
+/** What a fresh look at the session may repair: a broken connection, a passing fault, a session that is out of step or gone. */
+function isRecoverable(thrown: unknown): boolean {
+  if (!(thrown instanceof RegistryError)) return false
+  if (thrown.code === 'ERR_BOX_REGISTRY_UNREACHABLE') return true
+  return thrown.status !== undefined && [404, 408, 416, 429, 500, 502, 503, 504].includes(thrown.status)
+}
