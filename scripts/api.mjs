@@ -44,7 +44,8 @@ function reachable(entries) {
       seen.add(join(dirname(file), specifier.replace(/\.(?:js|ts)$/, '.d.ts')))
     }
   }
-  return [...entries, ...[...seen].filter((file) => !entries.includes(file)).sort()]
+  const others = [...seen].filter((file) => !entries.includes(file))
+  return [...entries, ...others.toSorted((a, b) => (a < b ? -1 : 1))]
 }
 
 function declarations(file) {

@@ -20,5 +20,5 @@ function subfolders(parent) {
   return readdirSync(join(repository, parent))
     .map((name) => `${parent}/${name}`)
     .filter((folder) => existsSync(join(repository, folder, 'package.json')))
-    .sort()
+    .toSorted()
 }

@@ -27,8 +27,11 @@ export async function testCounts(tally) {
     try {
       const report = join(folder, 'report.json')
       const file = { name: 'x.test.ts', status: 'failed', assertionResults: [] }
-      const test = (status) => ({ status, fullName: status })
-      const whole = { name: 'y.test.ts', status: 'passed', assertionResults: [test('passed'), test('pending'), test('todo')] }
+      const whole = {
+        name: 'y.test.ts',
+        status: 'passed',
+        assertionResults: ['passed', 'pending', 'todo'].map((status) => ({ status, fullName: status })),
+      }
       writeFileSync(report, JSON.stringify({ testResults: [file, whole] }))
       const { passed, failed, skipped } = countJest(report)
       assert.deepEqual([passed, failed, skipped.length], [1, 1, 2])

@@ -51,7 +51,7 @@ function boxGroups(folder) {
     .filter((entry) => entry.isDirectory())
     .flatMap(({ name }) => {
       const path = join(folder, name)
-      return name.includes('box') ? [`cgroup ${path}`, ...boxGroups(path)] : boxGroups(path)
+      return (name.includes('box') ? [`cgroup ${path}`] : []).concat(boxGroups(path))
     })
 }
 
