@@ -2,5 +2,9 @@
 
 pub mod errno;
 pub mod error;
+pub mod file_ids;
+pub mod mount;
+pub mod overlay;
+pub mod root;
 
 pub use error::{Failure, Result, SyscallContext};
