@@ -21,7 +21,8 @@ impl FileIds {
         Self::take(status.st_uid, status.st_gid)
     }
 
-    fn take(uid: u32, gid: u32) -> Result<Self> {
+    /// Takes these ids, and keeps all capabilities in effect.
+    pub fn take(uid: u32, gid: u32) -> Result<Self> {
         let before = rustix::thread::capabilities(None).syscall("capget")?;
         // SAFETY: setfsgid and setfsuid take ids by value and concern this thread alone.
         let (gid, uid) = unsafe { (libc::syscall(libc::SYS_setfsgid, gid), libc::syscall(libc::SYS_setfsuid, uid)) };

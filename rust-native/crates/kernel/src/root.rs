@@ -10,7 +10,6 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags
 use rustix::io::Errno;
 
 use crate::error::{Failure, Result, SyscallContext};
-use crate::file_ids::FileIds;
 
 const INSIDE: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICLINKS);
 
@@ -24,13 +23,6 @@ impl<'a> Root<'a> {
     /// The tree whose top folder this is.
     pub fn new(top: BorrowedFd<'a>) -> Self {
         Self { top }
-    }
-
-    /// Does `work` with the file system ids of the owner of the root's top folder, and with all the capabilities that the thread may use:
-    /// in a root whose ids are mapped what is made must belong to someone who has an id there. Without privileges it changes nothing.
-    pub fn as_owner<T>(&self, work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
-        let _ids = FileIds::owner_of(self.top)?;
-        work(self)
     }
 
     /// Resolves a path inside the root and opens what is there; the last link is followed too, unless the flags say otherwise.

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use box_kernel::file_ids::FileIds;
 use box_kernel::mount;
 use box_kernel::overlay::Overlay;
 use box_kernel::root::Root;
@@ -143,7 +144,9 @@ fn layers_are_shown_with_the_ids_of_a_user_namespace() {
     let root = Root::new(fd.as_fd());
     let file: fs::File = root.open(b"/file", rustix::fs::OFlags::RDONLY, rustix::fs::Mode::empty()).unwrap().into();
     assert_eq!((file.metadata().unwrap().uid(), file.metadata().unwrap().gid()), (100_000, 200_000));
-    root.as_owner(|root| root.write(b"/new", b"text", 0o600)).unwrap();
+    let ids = FileIds::take(100_000, 200_000).unwrap();
+    root.write(b"/new", b"text", 0o600).unwrap();
+    drop(ids);
     let status = fs::metadata(case.0.join("box/upper/new")).unwrap();
     assert_eq!((status.uid(), status.gid()), (0, 0), "on the disk it has the ids that the image uses");
     assert_eq!(rustix::process::geteuid().as_raw(), 0);
