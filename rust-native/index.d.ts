@@ -3,3 +3,73 @@
 
 /** The size of the embedded launcher in bytes. */
 export declare function launcherSize(): number
+
+/** Makes `upper` and `work` in a folder, the first like the folder at `like`. */
+export declare function makeWritable(fd: number, like?: string | undefined | null): Promise<void>
+
+/** Makes an overlay that is attached nowhere. Gives a descriptor of the mount, which the caller closes. */
+export declare function mountOverlay(options: OverlayOptions): Promise<number>
+
+/** Makes a file system in memory that is attached nowhere. Gives a descriptor of the mount, which the caller closes. */
+export declare function mountTmpfs(size: number, mode: number): Promise<number>
+
+/** Opens a folder below an open one, not following a link, as a place: not to be read. Gives a descriptor, which the caller closes. */
+export declare function openFolderAt(fd: number, name: string): number
+
+/** Opens a folder by its path, not following a link. Gives a descriptor, which the caller closes. */
+export declare function openFolderPath(path: string): number
+
+/** What an overlay is made of. */
+export interface OverlayOptions {
+  /** The folders that are read, by path, the uppermost first. */
+  lowers: Array<string>
+  /** A descriptor of the folder that holds `upper` and `work`; without it nothing can be written. */
+  writable?: number
+  /** A descriptor of the user namespace whose ids the layers are shown with. */
+  userNamespace?: number
+  /** Keeps the marks of overlayfs in `user.overlay.*`. */
+  userXattr: boolean
+}
+
+/** Removes a file, or a folder with all that is in it, whatever its modes and however deep. Nothing there is no failure. */
+export declare function removeTree(parent: string, name: string): Promise<void>
+
+/** The names in a folder, sorted. Bytes that are no UTF-8 are replaced. */
+export declare function rootList(fd: number, path: string): Promise<string[]>
+
+/** Makes a folder and those above it that are missing, resolved inside the root. */
+export declare function rootMakeFolder(fd: number, path: string, mode: number, owner?: RootOwner | undefined | null): Promise<void>
+
+/** Makes a symbolic link inside the root. */
+export declare function rootMakeLink(fd: number, target: string, path: string, owner?: RootOwner | undefined | null): Promise<void>
+
+/** The ids, outside, of who makes files in a root whose ids are mapped. */
+export interface RootOwner {
+  /** The user id. */
+  uid: number
+  /** The group id. */
+  gid: number
+}
+
+/** Reads a regular file of at most `limit` bytes, its path resolved inside the root. */
+export declare function rootReadFile(fd: number, path: string, limit: number): Promise<Buffer>
+
+/** What a symbolic link says. */
+export declare function rootReadLink(fd: number, path: string): Promise<string>
+
+/** Removes a file, or a folder with all that is in it, inside the root. Nothing there is no failure. */
+export declare function rootRemove(fd: number, path: string, owner?: RootOwner | undefined | null): Promise<void>
+
+/** Writes a regular file, its path resolved inside the root. `mode` is of a new one. */
+export declare function rootWriteFile(fd: number, path: string, content: Buffer, mode: number, owner?: RootOwner | undefined | null): Promise<void>
+
+/** Counts what is below a folder. */
+export declare function treeUsage(fd: number): Promise<TreeUsage>
+
+/** What a tree takes. */
+export interface TreeUsage {
+  /** Allocated, in bytes. */
+  bytes: number
+  /** Files, folders and others. */
+  inodes: number
+}
