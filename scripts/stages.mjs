@@ -19,4 +19,5 @@ export const stages = [
   { name: 'unit', when: 'always', quick: true, budget: 240, counts: 'jest', leaks: true, command: ['jest', 'packages'] },
   { name: 'tooling', when: 'always', quick: true, budget: 60, counts: 'lines', command: ['node', 'scripts/test/program.mjs'] },
   { name: 'readme', when: 'always', quick: false, budget: 120, counts: 'lines', leaks: true, command: ['node', 'scripts/readme.mjs'] },
+  { name: 'pack', when: 'always', quick: false, budget: 120, counts: 'lines', leaks: true, command: ['node', 'test-e2e/pack/program.mjs'] },
 ]
