@@ -9,6 +9,7 @@ import { repository } from '../../scripts/repository.mjs'
 import { output } from './commands.mjs'
 
 const packages = publishedPackages()
+const alphabetically = (a, b) => (a < b ? -1 : 1)
 
 export async function testRelease(tally, folder) {
   const lerna = (args, env) => output(process.execPath, [join(repository, 'node_modules/lerna/dist/cli.js'), ...args], { cwd: folder, env })
@@ -34,7 +35,7 @@ export async function testRelease(tally, folder) {
       const url = `http://127.0.0.1:${registry.port}/`
       await lerna(['publish', 'from-package', '--yes', '--no-verify-access', '--registry', url, '--loglevel', 'error'])
       const names = registry.published.map(({ name }) => name)
-      assert.deepEqual(names.toSorted(), packages.map(({ manifest }) => manifest.name).toSorted())
+      assert.deepEqual(names.toSorted(alphabetically), packages.map(({ manifest }) => manifest.name).toSorted(alphabetically))
       for (const { manifest } of packages) {
         for (const name of Object.keys(manifest.dependencies ?? {}).filter((dependency) => dependency.startsWith('@box/'))) {
           assert.ok(names.indexOf(name) < names.indexOf(manifest.name), `${name} before ${manifest.name}`)
