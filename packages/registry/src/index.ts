@@ -1,4 +1,5 @@
 export type { Auth, CredentialProvider, Credentials } from './auth/credentials.ts'
+export { dockerConfig, podmanConfig, type ConfigFileOptions } from './auth/config-file.ts'
 export { copy } from './copy.ts'
 export type { Certificates } from './egress/connector.ts'
 export type { EgressOptions } from './egress/egress.ts'

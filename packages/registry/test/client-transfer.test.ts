@@ -149,7 +149,8 @@ test('a copy between repositories of one registry mounts; between registries it 
 test('of an index a pull takes the platform that was asked for, and a copy takes all', async () => {
   const platforms = ['amd64', 'arm64'].map((architecture) => {
     const image = server.addImage('app', architecture, [Buffer.from(`layer of ${architecture}`)])
-    return { ...image, mediaType: 'application/vnd.oci.image.manifest.v1+json', platform: { os: 'linux', architecture } }
+    const mediaType = 'application/vnd.oci.image.manifest.v1+json'
+    return { digest: image.digest, size: image.size, mediaType, platform: { os: 'linux', architecture } }
   })
   const mediaType = 'application/vnd.oci.image.index.v1+json'
   const index = server.addManifest('app', 'all', { schemaVersion: 2, mediaType, manifests: platforms }, mediaType)

@@ -5,18 +5,18 @@ import { connectionFailure, failureOf } from '../http/failure.ts'
 import type { Opened } from '../transfer/origin.ts'
 import type { Repository } from './repository.ts'
 
-/** The size of a blob, or undefined where the repository does not have it. */
+/** The size of a blob as far as the registry says it, or undefined where the repository does not have it. */
 export async function statBlob(
   repository: Repository,
   digest: Digest,
   actions: 'pull' | 'pull,push',
   signal: AbortSignal | undefined,
-): Promise<{ readonly size: number } | undefined> {
+): Promise<{ readonly size: number | undefined } | undefined> {
   const access = repository.access(actions)
   const reply = await repository.send({ method: 'HEAD', url: repository.url(`blobs/${digest}`), access, signal })
   if (reply.status !== 200 && reply.status !== 404) throw await failureOf(reply, `blob ${digest} of ${repository.name}`)
   await reply.discard()
-  return reply.status === 200 ? { size: reply.length('content-length') ?? 0 } : undefined
+  return reply.status === 200 ? { size: reply.length('content-length') } : undefined
 }
 
 /**

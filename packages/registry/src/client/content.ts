@@ -21,17 +21,18 @@ export async function* readVerified(
       registry: repository.registry,
       status: 404,
     })
-  const { start = 0, end = found.size } = options.range ?? {}
+  const { size } = found
+  if (size === undefined)
+    throw new RegistryError('ERR_BOX_REGISTRY', `${repository.registry} does not say how long the blob ${digest} is`, {
+      registry: repository.registry,
+    })
+  const { start = 0, end = size } = options.range ?? {}
   if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end < start)
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'a range is { start, end } in whole bytes, with start not after end')
-  const digester = start === 0 && end >= found.size ? createDigester(splitDigest(digest).algorithm) : undefined
+  const digester = start === 0 && end >= size ? createDigester(splitDigest(digest).algorithm) : undefined
   const origin = new RepositoryOrigin(repository, undefined)
-  let left = Math.min(end, found.size) - start
-  for await (const chunk of readBlob(
-    origin,
-    { mediaType: 'application/octet-stream', digest, size: found.size },
-    { start, retry, signal },
-  )) {
+  let left = Math.min(end, size) - start
+  for await (const chunk of readBlob(origin, { mediaType: 'application/octet-stream', digest, size: size }, { start, retry, signal })) {
     const part = chunk.length > left ? chunk.subarray(0, left) : chunk
     digester?.update(part)
     left -= part.length

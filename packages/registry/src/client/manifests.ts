@@ -25,7 +25,7 @@ const vague = new Set(['', 'application/json', 'application/octet-stream', 'text
  */
 export async function getManifest(
   repository: Repository,
-  reference: string | Digest,
+  reference: string,
   signal: AbortSignal | undefined,
 ): Promise<RawManifest | undefined> {
   const reply = await repository.send({
@@ -46,7 +46,7 @@ export async function getManifest(
 }
 
 /** Asks whether a manifest is there, without its bytes. */
-export async function hasManifest(repository: Repository, reference: string | Digest, signal: AbortSignal | undefined): Promise<boolean> {
+export async function hasManifest(repository: Repository, reference: string, signal: AbortSignal | undefined): Promise<boolean> {
   const reply = await repository.send({
     method: 'HEAD',
     url: repository.url(`manifests/${reference}`),
@@ -62,7 +62,7 @@ export async function hasManifest(repository: Repository, reference: string | Di
 /** Puts a manifest under a tag or its digest. The bytes are sent as they are. */
 export async function putManifest(
   repository: Repository,
-  reference: string | Digest,
+  reference: string,
   manifest: RawManifest,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -79,7 +79,7 @@ export async function putManifest(
 }
 
 /** Deletes a manifest (by digest), or the name alone (by tag) where the registry can. */
-export async function deleteManifest(repository: Repository, reference: string | Digest, signal: AbortSignal | undefined): Promise<void> {
+export async function deleteManifest(repository: Repository, reference: string, signal: AbortSignal | undefined): Promise<void> {
   const reply = await repository.send({
     method: 'DELETE',
     url: repository.url(`manifests/${reference}`),
@@ -95,7 +95,7 @@ function nameOf(repository: Repository, reference: string): string {
 }
 
 /** The digest of what came: the one that was asked for, or else the one the registry states, and always that of the bytes. */
-function verified(repository: Repository, reference: string | Digest, reply: Reply, bytes: Uint8Array): Digest {
+function verified(repository: Repository, reference: string, reply: Reply, bytes: Uint8Array): Digest {
   const stated = reply.header('docker-content-digest')
   const promised = isDigest(reference) ? reference : stated === undefined ? digestOf(bytes) : parseDigest(stated)
   const actual = digestOf(bytes, splitDigest(promised).algorithm)

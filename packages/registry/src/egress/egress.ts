@@ -1,3 +1,4 @@
+import { BoxError } from '@box/core'
 import { Readable } from 'node:stream'
 import type { Agent } from 'undici'
 import { Allowance } from './allowance.ts'
@@ -25,6 +26,9 @@ export interface EgressOptions {
   readonly idleTimeout?: number
 }
 
+/** How long storing an upload may take before the registry answers, in milliseconds. */
+const longestStoring = 300_000
+
 /** A request body that can be made anew, so that a request can be repeated. */
 export type RequestBody = Uint8Array | (() => AsyncIterable<Uint8Array>)
 
@@ -46,10 +50,13 @@ export class Egress {
   readonly #certificates: Readonly<Record<string, Certificates>>
   readonly #homes = new Map<string, Home>()
   readonly #agents = new Map<string, Promise<Agent>>()
+  readonly #idleTimeout: number
+  #closed = false
 
   constructor(options: EgressOptions, insecure: readonly string[], certificates: Readonly<Record<string, Certificates>>) {
     this.#options = options
     this.#certificates = certificates
+    this.#idleTimeout = options.idleTimeout ?? 60_000
     this.#rules = { allow: new Allowance(options.allow), insecure, privateRegistries: options.privateRegistries ?? true }
   }
 
@@ -72,6 +79,7 @@ export class Egress {
    * @throws RegistryError `ERR_BOX_EGRESS_DENIED`. What the connection failed of is thrown as it is.
    */
   async send(home: Home, request: EgressRequest): Promise<Reply> {
+    if (this.#closed) throw new BoxError('ERR_BOX_STATE', 'the registry client is closed')
     checkUrl(home, request.url, this.#rules)
     request.signal?.throwIfAborted()
     const agent = await this.#agent(home)
@@ -83,6 +91,9 @@ export class Egress {
       headers,
       body: typeof body === 'function' ? Readable.from(body(), { objectMode: false }) : (body ?? null),
       signal: signal ?? null,
+      // A registry answers an upload when it has stored it, which for a large blob takes its time.
+      headersTimeout: method === 'GET' || method === 'HEAD' ? this.#idleTimeout : Math.max(this.#idleTimeout, longestStoring),
+      bodyTimeout: this.#idleTimeout,
     })
     return new Reply(home.registry, url, answer.statusCode, answer.headers, answer.body)
   }
@@ -97,16 +108,13 @@ export class Egress {
 
   async #connect(home: Home): Promise<Agent> {
     const { Agent, buildConnector } = await import('undici')
-    const { connectTimeout = 10_000, idleTimeout = 60_000 } = this.#options
-    return new Agent({
-      connect: connectorFor(home, this.#rules, this.#certificates[home.registry], connectTimeout, buildConnector),
-      headersTimeout: Math.max(idleTimeout, 60_000),
-      bodyTimeout: idleTimeout,
-    })
+    const timeout = this.#options.connectTimeout ?? 10_000
+    return new Agent({ connect: connectorFor(home, this.#rules, this.#certificates[home.registry], timeout, buildConnector) })
   }
 
   /** Ends every connection at once. */
   async close(): Promise<void> {
+    this.#closed = true
     const agents = [...this.#agents.values()]
     this.#agents.clear()
     await Promise.all(agents.map(async (agent) => await (await agent).destroy()))

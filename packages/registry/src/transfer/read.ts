@@ -26,9 +26,9 @@ export async function* readBlob(origin: Origin, descriptor: Descriptor, options:
   let counted = position
   while (position < descriptor.size || (descriptor.size === 0 && attempt === 0)) {
     attempt += 1
+    const opened = await origin.open(descriptor, position, validator, signal)
+    validator = opened.validator
     try {
-      const opened = await origin.open(descriptor, position, validator, signal)
-      validator = opened.validator
       if (opened.start < position && onRestart !== undefined) {
         await onRestart()
         position = 0
