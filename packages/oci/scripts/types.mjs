@@ -4,17 +4,11 @@
 const fromCore = ['Descriptor', 'Digest', 'Platform']
 
 // Keywords that narrow a value further than TypeScript can say.
-const silent = ['$comment', '$defs', '$id', '$schema', 'description', 'else', 'if', 'maxItems', 'maxLength', 'maximum', 'minItems'].concat([
-  'minLength',
-  'minProperties',
-  'minimum',
-  'not',
-  'pattern',
-  'propertyNames',
-  'then',
-  'title',
-  'uniqueItems',
-])
+const silent = new Set(
+  '$comment $defs $id $schema description else if maxItems maxLength maximum minItems minLength minProperties minimum not pattern propertyNames then title uniqueItems'.split(
+    ' ',
+  ),
+)
 
 /** The schemas that describe a whole document, not a part of one. */
 export function documentsOf(schemas) {
@@ -72,7 +66,7 @@ function typeOf(schema, context) {
       case 'additionalProperties':
         break
       default:
-        if (!silent.includes(keyword)) throw new Error(`${context.base}: the keyword ${keyword} has no translation`)
+        if (!silent.has(keyword)) throw new Error(`${context.base}: the keyword ${keyword} has no translation`)
     }
   }
   if (types.length > 0) parts.push(types.map((type) => simple(type, schema, inner)).join(' | '))

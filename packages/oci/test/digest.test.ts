@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { BoxError } from '@box/core'
 import { createHash } from 'node:crypto'
 import { createDigester, digestOf, isDigest, parseDigest, splitDigest } from '../src/digest.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { BoxError } from '@box/core'
 import { digestOf } from '../src/digest.ts'
 import { familiarReference, formatReference, parseReference } from '../src/reference.ts'
