@@ -8,6 +8,7 @@ export const channels: {
   readonly commit: TracingChannel
   readonly pull: TracingChannel
   readonly push: TracingChannel
+  readonly serve: TracingChannel
   readonly run: TracingChannel
 } = {
   /** One process started by @box/namespaces. */
@@ -22,6 +23,8 @@ export const channels: {
   pull: tracingChannel('box:registry:pull'),
   /** One image pushed by @box/registry. */
   push: tracingChannel('box:registry:push'),
+  /** One request answered by the server of @box/registry. */
+  serve: tracingChannel('box:registry:serve'),
   /** One container run by @box/runtime. */
   run: tracingChannel('box:runtime:run'),
 }

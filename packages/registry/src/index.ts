@@ -9,3 +9,4 @@ export { Registry, type ImageOptions, type RegistryOptions } from './registry.ts
 export type { CopyFrom, CopyOptions, CopyTo } from './transfer/copy.ts'
 export type { TransferEvent } from './transfer/events.ts'
 export type { Policy } from './transfer/origins.ts'
+export * from './server/index.ts'

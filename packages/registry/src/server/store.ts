@@ -1,0 +1,28 @@
+import type { Descriptor, Digest, ImageSink } from '@box/core'
+
+/** A name that a store keeps, and what it stands for. */
+export interface NamedImage {
+  readonly name: string
+  readonly descriptor: Descriptor
+}
+
+/**
+ * What `serve` needs of a store. `layout()` and `memory()` of @box/oci are of this shape; so is anything that keeps blobs by digest and
+ * descriptors by name. All that the server knows of repositories is in the names (see `names.ts`), so another program that writes to the
+ * same store, even while it is served, is seen at the next request.
+ */
+export interface ServableStore extends ImageSink {
+  /** Every name. */
+  list(): AsyncIterable<NamedImage> | Iterable<NamedImage> | Promise<Iterable<NamedImage>>
+  /** Forgets the name and leaves the blobs. A name that is not there is no error. */
+  untag(name: string): Promise<unknown>
+  /** Forgets the blob. A blob that is not there is no error. */
+  remove(digest: Digest): Promise<unknown>
+}
+
+/** Every name of the store, as it is now. */
+export async function allNames(store: ServableStore): Promise<readonly NamedImage[]> {
+  const names: NamedImage[] = []
+  for await (const { name, descriptor } of await store.list()) names.push({ name, descriptor })
+  return names
+}
