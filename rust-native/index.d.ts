@@ -31,9 +31,6 @@ export interface OverlayOptions {
   userXattr: boolean
 }
 
-/** Removes a file, or a folder with all that is in it, whatever its modes and however deep. Nothing there is no failure. */
-export declare function removeTree(parent: string, name: string): Promise<void>
-
 /** The names in a folder, sorted. Bytes that are no UTF-8 are replaced. */
 export declare function rootList(fd: number, path: string): Promise<string[]>
 
@@ -63,13 +60,5 @@ export declare function rootRemove(fd: number, path: string, owner?: RootOwner |
 /** Writes a regular file, its path resolved inside the root. `mode` is of a new one. */
 export declare function rootWriteFile(fd: number, path: string, content: Buffer, mode: number, owner?: RootOwner | undefined | null): Promise<void>
 
-/** Counts what is below a folder. */
-export declare function treeUsage(fd: number): Promise<TreeUsage>
-
-/** What a tree takes. */
-export interface TreeUsage {
-  /** Allocated, in bytes. */
-  bytes: number
-  /** Files, folders and others. */
-  inodes: number
-}
+/** Writes all that is pending on a file system to its disk (syncfs(2)). */
+export declare function syncFileSystem(path: string): Promise<void>

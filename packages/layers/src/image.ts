@@ -1,11 +1,14 @@
 import type { Descriptor, Digest, Platform } from '@box/core'
+import type { ImageConfig, Manifest } from '@box/oci'
 
 /** One image for one platform, as it is in a store. Immutable: another tag, config or layer is another image. It can be used as its own descriptor. */
 export interface Image extends Descriptor {
   /** The digest of the manifest, by which the image is known. */
   readonly digest: Digest
+  readonly manifest: Manifest
   /** The manifest's bytes as they were received. */
   readonly bytes: Uint8Array
+  readonly config: ImageConfig
   /** The configuration's bytes as they were received. */
   readonly configBytes: Uint8Array
   /** The platform that the configuration names. */

@@ -21,9 +21,11 @@ export interface ImageSettings {
   readonly volumes?: readonly string[] | undefined
   readonly stopSignal?: string | undefined
   readonly author?: string | undefined
-  /** One line for the image's history: how the layer was made. */
+  /** For the image's history: how the layer was made. Default: `box`. */
+  readonly createdBy?: string | undefined
+  /** For the image's history. */
   readonly comment?: string | undefined
-  /** When the image was made. Default: the Unix epoch where `SOURCE_DATE_EPOCH` is no option of the call: the same input gives the same digest. */
+  /** When the image was made. Default: the beginning of 1970, so that the same content gives the same digest. */
   readonly created?: Date | undefined
 }
 

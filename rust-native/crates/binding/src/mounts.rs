@@ -1,11 +1,8 @@
 //! Mounts and overlays, by descriptor.
 
-use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 
 use box_kernel::overlay::{Overlay, open_folder};
-use box_kernel::root::remove_at;
-use box_kernel::usage::usage_of;
 use box_kernel::{Failure, Result, SyscallContext, mount, writable};
 use napi::Env;
 use napi::bindgen_prelude::Object;
@@ -26,15 +23,6 @@ pub struct OverlayOptions {
     pub user_namespace: Option<i32>,
     /// Keeps the marks of overlayfs in `user.overlay.*`.
     pub user_xattr: bool,
-}
-
-/// What a tree takes.
-#[napi(object)]
-pub struct TreeUsage {
-    /// Allocated, in bytes.
-    pub bytes: f64,
-    /// Files, folders and others.
-    pub inodes: f64,
 }
 
 /// Makes an overlay that is attached nowhere. Gives a descriptor of the mount, which the caller closes.
@@ -86,22 +74,10 @@ pub fn open_folder_at(env: &Env, fd: i32, name: String) -> napi::Result<i32> {
     open_folder(parent.as_fd(), &name).map(IntoRawFd::into_raw_fd).or_throw(env)
 }
 
-/// Counts what is below a folder.
-#[napi(catch_unwind, ts_return_type = "Promise<TreeUsage>")]
-pub fn tree_usage(env: &Env, fd: i32) -> napi::Result<Object<'_>> {
-    let top = duplicate(fd).or_throw(env)?;
-    #[allow(clippy::cast_precision_loss, reason = "a file system has fewer than 2^53 bytes")]
-    promise(env, move || usage_of(top.as_fd()), |_, usage| Ok(TreeUsage { bytes: usage.bytes as f64, inodes: usage.inodes as f64 }))
-}
-
-/// Removes a file, or a folder with all that is in it, whatever its modes and however deep. Nothing there is no failure.
+/// Writes all that is pending on a file system to its disk (syncfs(2)).
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
-pub fn remove_tree(env: &Env, parent: String, name: String) -> napi::Result<Object<'_>> {
-    let work = move || {
-        let parent = folder(&parent)?;
-        let name = CString::new(name).map_err(|_| Failure::new("ERR_BOX_INVALID_ARGUMENT", "a name holds no NUL"))?;
-        remove_at(parent.as_fd(), &name).map_err(|failure| failure.at(name.to_bytes()))
-    };
+pub fn sync_file_system(env: &Env, path: String) -> napi::Result<Object<'_>> {
+    let work = move || rustix::fs::syncfs(folder(&path)?).syscall("syncfs").map_err(|failure| failure.at(&path));
     promise(env, work, |_, ()| Ok(()))
 }
 

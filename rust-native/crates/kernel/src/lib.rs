@@ -6,7 +6,6 @@ pub mod file_ids;
 pub mod mount;
 pub mod overlay;
 pub mod root;
-pub mod usage;
 pub mod writable;
 
 pub use error::{Failure, Result, SyscallContext};
