@@ -62,3 +62,9 @@ export declare function rootWriteFile(fd: number, path: string, content: Buffer,
 
 /** Writes all that is pending on a file system to its disk (syncfs(2)). */
 export declare function syncFileSystem(path: string): Promise<void>
+
+/**
+ * Locks an open file for this one descriptor, and those that are copies of it, until all of them are closed (flock(2)). Does not wait: gives
+ * false where somebody else has the lock.
+ */
+export declare function tryLockFile(fd: number): boolean

@@ -4,5 +4,6 @@ mod archive;
 mod background;
 mod error;
 mod launch;
+mod locks;
 mod mounts;
 mod root;
