@@ -243,14 +243,16 @@ export function describeImageSink(name: string, open: () => Promise<SinkUnderTes
       const first = writing(await sink.ingest(descriptor))
       const second = await under.other.ingest(descriptor)
       if (second.state !== 'busy') throw new Error(`expected busy, got ${second.state}`)
-      let woken = false
-      const waiting = second.released.then(() => {
-        woken = true
-      })
+      const order: string[] = []
+      const waiting = (async () => {
+        await second.released
+        order.push('released')
+      })()
       await first.write(bytes)
-      expect(woken).toBe(false)
+      order.push('committing')
       await first.commit()
       await waiting
+      expect(order).toEqual(['committing', 'released'])
       expect((await under.other.ingest(descriptor)).state).toBe('present')
     })
 

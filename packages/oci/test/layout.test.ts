@@ -28,6 +28,10 @@ describeImageSink('layout()', async () => {
   }
 })
 
+function byDigest(a: { digest: string }, b: { digest: string }): number {
+  return a.digest.localeCompare(b.digest)
+}
+
 function blobPath(store: ImageLayout, digest: Parameters<ImageLayout['stat']>[0]): string {
   const { algorithm, encoded } = splitDigest(digest)
   return join(store.path, 'blobs', algorithm, encoded)
@@ -139,7 +143,6 @@ describe('layout()', () => {
     await writeFile(join(root, 'blobs', 'sha256', 'not-a-digest'), 'x')
     const found = []
     for await (const entry of store.blobs()) found.push(entry)
-    const byDigest = (a: { digest: string }, b: { digest: string }): number => a.digest.localeCompare(b.digest)
     expect(found.toSorted(byDigest)).toEqual(wanted.map(({ digest, size }) => ({ digest, size })).toSorted(byDigest))
   })
 

@@ -11,7 +11,7 @@ import { acquireLock, type Locks } from './locks.ts'
 export type Durability = 'full' | 'none'
 
 /** What an empty layout may hold while another process makes it. */
-const own = ['oci-layout', 'index.json', 'blobs', 'staging']
+const own = new Set(['oci-layout', 'index.json', 'blobs', 'staging'])
 const header = '{"imageLayoutVersion":"1.0.0"}'
 const emptyIndex = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
 
@@ -120,7 +120,7 @@ export class LayoutFolder {
       if (errnoOf(error) === 'ENOENT') return
       throw error
     }
-    const foreign = names.find((name) => !own.includes(name))
+    const foreign = names.find((name) => !own.has(name))
     if (foreign !== undefined) throw this.#invalid(`it has no file oci-layout, but ${JSON.stringify(foreign)}`)
   }
 

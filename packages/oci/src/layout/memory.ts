@@ -1,6 +1,7 @@
 import { BoxError, type BlobWriter, type ByteRange, type Descriptor, type Digest, type ImageSink, type Ingest } from '@box/core'
 import { parseDigest } from '../digest.ts'
 import { checkName, checkRange } from './arguments.ts'
+import { deferred } from './deferred.ts'
 import { assertComplete } from './references.ts'
 import { beginWriting, type Staged } from './writer.ts'
 
@@ -53,13 +54,8 @@ class MemorySink implements ImageSink {
   }
 
   async #write(digest: Digest, descriptor: Descriptor, signal: AbortSignal | undefined): Promise<BlobWriter> {
-    let release = (): void => undefined
-    this.#writing.set(
-      digest,
-      new Promise<void>((resolve) => {
-        release = resolve
-      }),
-    )
+    const released = deferred()
+    this.#writing.set(digest, released.promise)
     const chunks = this.#partial.get(digest) ?? []
     const staged: Staged = {
       async *kept() {
@@ -72,7 +68,7 @@ class MemorySink implements ImageSink {
         if (keep) this.#partial.set(digest, chunks)
         else this.#partial.delete(digest)
         this.#writing.delete(digest)
-        release()
+        released.resolve()
       },
     }
     return await beginWriting(descriptor, staged, signal)

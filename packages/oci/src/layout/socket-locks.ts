@@ -1,6 +1,7 @@
 import { abortable } from '@box/core'
 import { open, readdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type Deferred, deferred } from './deferred.ts'
 import { systemCalls } from './file-system.ts'
 import type { BusyLock, HeldLock, Locks } from './locks.ts'
 import { SocketOwner, type Watched, watchOwner } from './socket-owner.ts'
@@ -9,7 +10,7 @@ import { SocketOwner, type Watched, watchOwner } from './socket-owner.ts'
 const owners = new Map<string, { readonly owner: SocketOwner; readonly listening: Promise<void>; claims: number }>()
 
 /** The claims of this process by folder and name, with what ends when they do. */
-const claims = new Map<string, { readonly ended: Promise<void>; readonly end: () => void }>()
+const claims = new Map<string, Deferred>()
 
 /**
  * Locks made of files and local sockets, for processes of one machine, on every system that Node runs on. Who wants a lock puts a file
@@ -25,12 +26,9 @@ async function acquire(given: string, name: string): Promise<HeldLock | BusyLock
   const folder = await realpath(given)
   const key = `${folder}\0${name}`
   const own = claims.get(key)
-  if (own !== undefined) return { state: 'busy', released: (signal) => abortable(own.ended, signal) }
-  let end = (): void => undefined
-  const ended = new Promise<void>((resolve) => {
-    end = resolve
-  })
-  claims.set(key, { ended, end })
+  if (own !== undefined) return { state: 'busy', released: (signal) => abortable(own.promise, signal) }
+  const ended = deferred()
+  claims.set(key, ended)
   const undo: (() => Promise<void>)[] = []
   const release = async (): Promise<void> => {
     claims.delete(key)
@@ -40,7 +38,7 @@ async function acquire(given: string, name: string): Promise<HeldLock | BusyLock
         .toReversed()
         .map((step) => step()),
     )
-    end()
+    ended.resolve()
     for (const step of steps) if (step.status === 'rejected') throw step.reason
   }
   try {

@@ -10,6 +10,9 @@ import { fileSystemError } from './file-system.ts'
  */
 type Standing = 'candidate' | 'holder'
 
+/** ECONNRESET: the owner closed its socket between taking the connection in and answering. */
+const notListening = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT'])
+
 const letters = { candidate: 'c', holder: 'h' } as const
 
 interface Claim {
@@ -158,7 +161,7 @@ async function connect(folder: string, token: string): Promise<Socket | undefine
       socket.once('connect', () => resolve(socket))
       socket.once('error', (error: NodeJS.ErrnoException) => {
         socket.destroy()
-        if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve(undefined)
+        if (error.code !== undefined && notListening.has(error.code)) resolve(undefined)
         else reject(fileSystemError(error))
       })
     })

@@ -1,0 +1,97 @@
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import { layout } from '../src/layout/layout.ts'
+import { blob, putManifest, writing } from './blob-sink.contract.ts'
+
+const repository = join(__dirname, '..', '..', '..')
+const built = join(repository, 'packages/oci/dist/index.js')
+
+let root: string
+
+beforeAll(() => {
+  // The programs run in plain Node, which reads what tsc makes of the sources.
+  execFileSync(process.execPath, [join(repository, 'node_modules/typescript/bin/tsc'), '-b', 'packages/oci'], { cwd: repository })
+})
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'box-oci-'))
+})
+afterEach(async () => {
+  await rm(root, { recursive: true })
+})
+
+type Program = ChildProcessByStdio<Writable, Readable, null>
+
+function run(work: string, ...rest: string[]): Program {
+  return spawn(process.execPath, [join(__dirname, 'programs/writer.mjs'), work, built, root, ...rest], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+}
+
+async function exitCode(program: Program): Promise<unknown> {
+  const [code] = await once(program, 'exit')
+  return code
+}
+
+test('two processes never hold the same lock', async () => {
+  const programs = Array.from({ length: 4 }, () => run('exclude', '40'))
+  expect(await Promise.all(programs.map(exitCode))).toEqual([0, 0, 0, 0])
+  expect(await readdir(root)).toEqual([])
+})
+
+test('names that several processes give are all kept', async () => {
+  const store = layout(root)
+  const manifest = await putManifest(store, [])
+  const programs = ['a', 'b', 'c'].map((name) => run('tag', name, '15', JSON.stringify(manifest)))
+  expect(await Promise.all(programs.map(exitCode))).toEqual([0, 0, 0])
+  expect(await store.list()).toHaveLength(45)
+  expect(await readdir(join(root, 'staging'))).toEqual(['locks'])
+})
+
+test('a writer that is killed leaves its bytes and its lock to who waits', async () => {
+  const bytes = Buffer.alloc(1_000_000, 7)
+  const descriptor = blob(bytes)
+  const program = run('half', String(bytes.byteLength))
+  await once(program.stdout, 'data')
+  const store = layout(root)
+  const busy = await store.ingest(descriptor)
+  if (busy.state !== 'busy') throw new Error(`expected busy, got ${busy.state}`)
+  const released = busy.released
+  program.kill('SIGKILL')
+  await once(program, 'exit')
+  await released
+  const writer = writing(await store.ingest(descriptor))
+  expect(writer.offset).toBe(500_000)
+  await writer.write(bytes.subarray(writer.offset))
+  await writer.commit()
+  expect(await store.verify(descriptor.digest)).toBe(true)
+  expect(await readdir(join(root, 'staging'))).toEqual(['locks'])
+})
+
+test('a writer that was killed before anybody waited is in nobody’s way', async () => {
+  const descriptor = blob(Buffer.alloc(1_000_000, 7))
+  const program = run('half', '1000000')
+  await once(program.stdout, 'data')
+  program.kill('SIGKILL')
+  await once(program, 'exit')
+  const writer = writing(await layout(root).ingest(descriptor))
+  expect(writer.offset).toBe(500_000)
+  await writer.abort()
+})
+
+test('who no longer wants to wait stops waiting at once', async () => {
+  const descriptor = blob(Buffer.alloc(1_000_000, 7))
+  const program = run('half', '1000000')
+  await once(program.stdout, 'data')
+  const controller = new AbortController()
+  const busy = await layout(root).ingest(descriptor, { signal: controller.signal })
+  if (busy.state !== 'busy') throw new Error(`expected busy, got ${busy.state}`)
+  const waiting = busy.released
+  controller.abort(new Error('enough'))
+  await expect(waiting).rejects.toThrow('enough')
+  program.stdin.end()
+  await once(program, 'exit')
+})
