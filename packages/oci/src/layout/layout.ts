@@ -11,7 +11,7 @@ import { acquireLock, type HeldLock, type Locks } from './locks.ts'
 import { assertComplete } from './references.ts'
 import { socketLocks } from './socket-locks.ts'
 import { StagedFile } from './staged-file.ts'
-import { beginWriting } from './writer.ts'
+import { beginWriting, type Receiver } from './writer.ts'
 
 const blockSize = 256 * 1024
 
@@ -20,6 +20,8 @@ export interface LayoutOptions {
   readonly locks?: Locks | undefined
   /** `full` (the default): what was acknowledged survives a power cut. `none`: it survives the end of the process. */
   readonly durability?: Durability | undefined
+  /** Receives some of the blobs, to do more with their bytes than to keep them. */
+  readonly receive?: Receiver | undefined
 }
 
 /** A blob in a layout. */
@@ -44,6 +46,8 @@ export interface NamedImage {
 export interface ImageLayout extends ImageSink {
   /** The absolute path of the folder. */
   readonly path: string
+  /** Makes the folder where it is not there. Other functions that write do so by themselves. */
+  make(): Promise<void>
   /** index.json as it is now: all entries, also those without a name. */
   index(): Promise<Index>
   /** The images that have names. */
@@ -76,11 +80,17 @@ class Layout implements ImageLayout {
   readonly path: string
   readonly #locks: Locks
   readonly #folder: LayoutFolder
+  readonly #receive: Receiver | undefined
 
-  constructor(path: string, { locks = socketLocks(), durability = 'full' }: LayoutOptions) {
+  constructor(path: string, { locks = socketLocks(), durability = 'full', receive }: LayoutOptions) {
     this.path = path
+    this.#receive = receive
     this.#locks = locks
     this.#folder = new LayoutFolder(path, locks, durability)
+  }
+
+  async make(): Promise<void> {
+    await systemCalls(() => this.#folder.make())
   }
 
   async stat(digest: Digest, options: { readonly signal?: AbortSignal } = {}): Promise<{ readonly size: number } | undefined> {
@@ -145,7 +155,7 @@ class Layout implements ImageLayout {
       return { state: 'present' }
     }
     const staged = await systemCalls(() => StagedFile.open(this.#folder, digest, lock))
-    return await beginWriting(descriptor, staged, signal)
+    return await (this.#receive?.(descriptor, staged, signal) ?? beginWriting(descriptor, staged, signal))
   }
 
   async resolve(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<Descriptor | undefined> {

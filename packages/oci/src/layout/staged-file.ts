@@ -43,6 +43,16 @@ export class StagedFile implements Staged {
     }
   }
 
+  /** The file, open for reading and writing. */
+  get fd(): number {
+    return this.#handle.fd
+  }
+
+  /** How many bytes it holds. */
+  async size(): Promise<number> {
+    return await systemCalls(async () => (await this.#handle.stat()).size)
+  }
+
   async *kept(): AsyncGenerator<Uint8Array, void, void> {
     const block = Buffer.allocUnsafe(blockSize)
     while (true) {
@@ -80,9 +90,10 @@ export class StagedFile implements Staged {
   async close(keep: boolean): Promise<void> {
     try {
       await systemCalls(async () => {
+        const { size } = await this.#handle.stat()
         await this.#handle.close()
         // A file without bytes is of no use to a later try.
-        if (!keep || this.#position === 0) await rm(this.#path, { force: true })
+        if (!keep || size === 0) await rm(this.#path, { force: true })
       })
     } finally {
       await this.#lock.release()

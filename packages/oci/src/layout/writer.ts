@@ -14,6 +14,20 @@ export interface Staged {
   close(keep: boolean): Promise<void>
 }
 
+/** A place that is a file, for who writes its bytes by other means. */
+export interface StagedBlob extends Staged {
+  /** The file, open for reading and writing; its position is nobody's. */
+  readonly fd: number
+  /** How many bytes an earlier try left. */
+  size(): Promise<number>
+}
+
+/**
+ * Receives a blob's bytes in a way of its own, by the rules of a `BlobWriter`: it checks size and digest before it publishes. It calls
+ * `staged.close` in any case, also where it throws. Undefined where it has no interest in that blob.
+ */
+export type Receiver = (descriptor: Descriptor, staged: StagedBlob, signal: AbortSignal | undefined) => Promise<BlobWriter> | undefined
+
 /**
  * The rules that every blob sink follows, over a place to put the bytes: the bytes of an earlier try are hashed again, no more bytes are taken than
  * were promised, and nothing is published before size and digest are right. If it throws, `staged` is closed.
