@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { basicAuth, serve, type ServedRegistry, type ServeOptions } from '@box/registry'
+import { basicAuth, serve, type ServableStore, type ServedRegistry, type ServeOptions } from '@box/registry'
+import { layout } from '@box/oci'
 import { MapStore } from '../../packages/registry/test/server/store.ts'
 
 /** The distribution specification's own program: `go install github.com/opencontainers/distribution-spec/conformance@latest`. */
@@ -43,9 +44,14 @@ withProgram('the OCI distribution conformance program', () => {
     expect({ failed, errors }).toEqual({ failed: [], errors: 0 })
   }, 60_000)
 
+  test('finds no failure with an image layout as the store', async () => {
+    const { failed, errors } = await run('dev', {}, layout(join(results, 'layout')))
+    expect({ failed, errors }).toEqual({ failed: [], errors: 0 })
+  }, 60_000)
+
   /** The program's exit code is 0 also where it could not begin, so its files say how it went. */
-  async function run(version: string, options: ServeOptions = {}): Promise<Summary> {
-    registry = await serve(new MapStore(), options)
+  async function run(version: string, options: ServeOptions = {}, store: ServableStore = new MapStore()): Promise<Summary> {
+    registry = await serve(store, options)
     const env = {
       OCI_VERSION: version,
       OCI_REGISTRY: `127.0.0.1:${registry.port}`,

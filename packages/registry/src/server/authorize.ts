@@ -8,11 +8,11 @@ export interface AccessRequest {
   readonly method: string
   readonly headers: IncomingHttpHeaders
   /** What the header `Authorization: Basic …` says (RFC 7617). */
-  readonly credentials: Credentials | undefined
+  readonly credentials: BasicCredentials | undefined
   readonly remoteAddress: string | undefined
 }
 
-export interface Credentials {
+export interface BasicCredentials {
   readonly username: string
   readonly password: string
 }
@@ -35,7 +35,7 @@ export function basicAuth(check: (username: string, password: string) => boolean
 }
 
 /** Reads an `Authorization` header (RFC 7617). Undefined where it holds no Basic credentials. */
-export function basicCredentials(header: string | undefined): Credentials | undefined {
+export function basicCredentials(header: string | undefined): BasicCredentials | undefined {
   const encoded = /^basic[ ]+([A-Za-z0-9+/]+={0,2})[ ]*$/i.exec(header ?? '')?.[1]
   if (encoded === undefined) return undefined
   const text = Buffer.from(encoded, 'base64').toString('utf8')

@@ -1,6 +1,6 @@
-import type { Descriptor, Digest } from '@box/core'
+import { BoxError, type Descriptor, type Digest } from '@box/core'
 import type { ImageDocument } from '@box/oci'
-import { ContentReader, readNames, type RepositoryContents, type RepositoryNames } from './contents.ts'
+import { ContentReader, readNames, readUnplaced, type RepositoryContents, type RepositoryNames } from './contents.ts'
 import { factsOf } from './facts.ts'
 import { nameOfDigest, nameOfTag } from './names.ts'
 import { Refusal } from './refusal.ts'
@@ -97,12 +97,12 @@ export class Catalogue {
       this.#reader.learn(digest, facts)
       for (const tag of new Set(tags)) {
         await this.#keepFormer(repository, tag, digest)
-        await this.#store.tag(nameOfTag(repository, tag, this.#bareRepository), descriptor)
+        await this.#name(nameOfTag(repository, tag, this.#bareRepository), descriptor)
       }
       const { untagged, manifests } = await this.#everything(repository)
       const named = untagged.get(digest)
       if (tags.length > 0 && named !== undefined) await this.#store.untag(named.name)
-      else if (tags.length === 0 && !manifests.has(digest)) await this.#store.tag(nameOfDigest(repository, digest), descriptor)
+      else if (tags.length === 0 && !manifests.has(digest)) await this.#name(nameOfDigest(repository, digest), descriptor)
       const loose = this.#loose.get(repository)
       for (const blob of facts.allBlobs) loose?.delete(blob)
       if (loose?.size === 0) this.#loose.delete(repository)
@@ -171,6 +171,16 @@ export class Catalogue {
     for (const name of former.names) if (name !== nameOfTag(repository, tag, this.#bareRepository)) await this.#store.untag(name)
   }
 
+  async #name(name: string, descriptor: Descriptor): Promise<void> {
+    try {
+      await this.#store.tag(name, descriptor)
+    } catch (error) {
+      if (error instanceof BoxError && error.code === 'ERR_BOX_LIMIT') throw new Refusal(413, 'MANIFEST_INVALID', error.message)
+      if (error instanceof BoxError && error.code === 'ERR_BOX_BLOB_ABSENT') throw new Refusal(404, 'MANIFEST_BLOB_UNKNOWN', error.message)
+      throw error
+    }
+  }
+
   async #requireParts(repository: string, digests: readonly Digest[]): Promise<void> {
     const missing: Digest[] = []
     for (const digest of new Set(digests)) {
@@ -189,10 +199,16 @@ export class Catalogue {
     return blobs.has(digest) || manifests.has(digest)
   }
 
-  /** Removes the bytes from the store where no repository has them any more. */
+  /** Removes the bytes from the store where no repository, and no image outside of the repositories, has them any more. */
   async #removeUnheld(digest: Digest): Promise<void> {
     if ((await this.holders(digest)).length > 0) return
-    await this.#store.remove(digest)
+    const unplaced = await this.#reader.contents('', await readUnplaced(this.#store, this.#bareRepository))
+    if (unplaced.blobs.has(digest) || unplaced.manifests.has(digest)) return
+    try {
+      await this.#store.remove(digest)
+    } catch (error) {
+      if (!(error instanceof BoxError && error.code === 'ERR_BOX_STATE')) throw error
+    }
     this.#reader.forget(digest)
   }
 

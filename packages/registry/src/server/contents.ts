@@ -1,7 +1,7 @@
 import type { Descriptor, Digest } from '@box/core'
 import { type ManifestFacts, readFacts } from './facts.ts'
 import { placeOf } from './names.ts'
-import { allNames, type ServableStore } from './store.ts'
+import { allNames, namelessImages, type ServableStore } from './store.ts'
 
 /** What one tag of a repository stands for, and the store's names that say so (two where a layout has both spellings). */
 export interface TagEntry {
@@ -36,6 +36,15 @@ export async function readNames(store: ServableStore, bareRepository: string | u
     else repository.tags.set(place.tag, { descriptor, names: [...(repository.tags.get(place.tag)?.names ?? []), name] })
   }
   return repositories
+}
+
+/** The images of the store that belong to no repository: they have no name, or one that is not served. */
+export async function readUnplaced(store: ServableStore, bareRepository: string | undefined): Promise<RepositoryNames> {
+  const unplaced: RepositoryNames = { tags: new Map(), untagged: new Map() }
+  for (const { name, descriptor } of await allNames(store))
+    if (placeOf(name, bareRepository) === undefined) unplaced.untagged.set(descriptor.digest, { descriptor, name })
+  for (const descriptor of await namelessImages(store)) unplaced.untagged.set(descriptor.digest, { descriptor, name: '' })
+  return unplaced
 }
 
 /** Follows the names of repositories to their manifests and blobs. What a manifest says is read once: its digest stands for it. */

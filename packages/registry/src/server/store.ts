@@ -16,8 +16,10 @@ export interface ServableStore extends ImageSink {
   list(): AsyncIterable<NamedImage> | Iterable<NamedImage> | Promise<Iterable<NamedImage>>
   /** Forgets the name and leaves the blobs. A name that is not there is no error. */
   untag(name: string): Promise<unknown>
-  /** Forgets the blob. A blob that is not there is no error. */
+  /** Forgets the blob. A blob that is not there is no error. `ERR_BOX_STATE` says that the store can't do without it: it then stays. */
   remove(digest: Digest): Promise<unknown>
+  /** Every image of a store that has images without names, too. They are not served, and what they need is not removed. */
+  index?(): Promise<{ readonly manifests: readonly Descriptor[] }>
 }
 
 /** Every name of the store, as it is now. */
@@ -25,4 +27,10 @@ export async function allNames(store: ServableStore): Promise<readonly NamedImag
   const names: NamedImage[] = []
   for await (const { name, descriptor } of await store.list()) names.push({ name, descriptor })
   return names
+}
+
+/** The images of the store that have no name. */
+export async function namelessImages(store: ServableStore): Promise<readonly Descriptor[]> {
+  const { manifests = [] } = (await store.index?.()) ?? {}
+  return manifests.filter(({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] === undefined)
 }
