@@ -46,7 +46,8 @@ async function readArguments(args: readonly string[]): Promise<Command | undefin
   if (values.help) return undefined
   const { root, repository, 'tls-cert': cert, 'tls-key': key } = values
   if (root === undefined) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', '--root is missing')
-  if (!/^\d{1,5}$/.test(values.port)) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `--port ${values.port} is not a number from 0 to 65535`)
+  if (!/^\d{1,5}$/.test(values.port))
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `--port ${values.port} is not a number from 0 to 65535`)
   if ((cert === undefined) !== (key === undefined))
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', '--tls-cert and --tls-key belong together')
   return {

@@ -1,13 +1,8 @@
 import type { Descriptor, Digest, ImageSink } from '@box/core'
-
-/** A name that a store keeps, and what it stands for. */
-export interface NamedImage {
-  readonly name: string
-  readonly descriptor: Descriptor
-}
+import type { NamedImage } from '@box/oci'
 
 /**
- * What `serve` needs of a store. `layout()` and `memory()` of @box/oci are of this shape; so is anything that keeps blobs by digest and
+ * What `serve` needs of a store. `layout()` of @box/oci is of this shape; so is anything that keeps blobs by digest and
  * descriptors by name. All that the server knows of repositories is in the names (see `names.ts`), so another program that writes to the
  * same store, even while it is served, is seen at the next request.
  */

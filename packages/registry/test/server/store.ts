@@ -1,6 +1,6 @@
 import { BoxError, type BlobWriter, type ByteRange, type Descriptor, type Digest, type Ingest } from '@box/core'
-import { digestOf, splitDigest } from '@box/oci'
-import type { NamedImage, ServableStore } from '../../src/server/store.ts'
+import { digestOf, type NamedImage, splitDigest } from '@box/oci'
+import type { ServableStore } from '../../src/server/store.ts'
 
 /** The least that a store can be: blobs and names in maps. What the server needs beyond this would be a mistake in its interface. */
 export class MapStore implements ServableStore {
@@ -25,8 +25,13 @@ export class MapStore implements ServableStore {
     if (this.blobs.has(digest)) return { state: 'present' }
     const released = this.#receiving.get(digest)
     if (released !== undefined) return { state: 'busy', released }
-    let release = (): void => {}
-    this.#receiving.set(digest, new Promise((resolve) => (release = resolve)))
+    let release: () => void = () => undefined
+    this.#receiving.set(
+      digest,
+      new Promise((resolve) => {
+        release = resolve
+      }),
+    )
     const end = (): void => {
       this.#receiving.delete(digest)
       release()
