@@ -1,0 +1,29 @@
+//! Limits that guard against input made to exhaust the machine.
+
+/// What one layer may take. The defaults are far above any image in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the uncompressed tar; and of one file's logical size, so that a sparse file cannot claim more either.
+    pub total_size: u64,
+    /// Entries of the tar.
+    pub entries: u64,
+    /// Uncompressed bytes for each compressed byte, counted beyond `RATIO_FREE`.
+    pub ratio: u64,
+    /// Components of a path.
+    pub depth: usize,
+}
+
+/// Uncompressed bytes that are not held against the ratio: small layers of zeros are common and harmless.
+pub const RATIO_FREE: u64 = 64 << 20;
+
+/// The longest metadata of one entry, in bytes: PAX records, long names, and sparse maps.
+pub const HEADER_SIZE: usize = 1 << 20;
+
+/// The longest path, in bytes: what Linux takes in one call, without the terminating zero.
+pub const PATH_SIZE: usize = 4095;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { total_size: 64 << 30, entries: 2_000_000, ratio: 250, depth: 512 }
+    }
+}
