@@ -81,9 +81,10 @@ impl LayerWriter {
         Ok(Self { inbox })
     }
 
-    /// Gives the next bytes. `accepted` is called when there is room for more, at once or later, or with the failure that ended it all.
-    pub fn write(&self, bytes: Vec<u8>, accepted: Callback<()>) {
-        self.inbox.push(bytes, accepted);
+    /// Gives the next bytes. Where there is room the answer comes at once. Else it comes when there is room again, or when all has
+    /// failed: to the callback that `later` makes.
+    pub fn write(&self, bytes: Vec<u8>, later: impl FnOnce() -> Callback<()>) -> Option<Result<()>> {
+        self.inbox.push(bytes, later)
     }
 
     /// Ends the layer. `done` is called when all is written and both threads are gone.

@@ -7,6 +7,7 @@ mod header;
 mod pax;
 mod reader;
 mod sparse;
+pub mod writer;
 
 pub use reader::{Reader, Sink};
 

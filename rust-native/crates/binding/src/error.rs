@@ -24,14 +24,13 @@ impl<T> OrThrow<T> for box_kernel::Result<T> {
     }
 }
 
-/// `failure` as a plain object.
+/// `failure` as an object. It is an `Error`, because Node-API gives back from a synchronous function nothing else: of a plain object
+/// only its text would be left.
 pub fn plain<'env>(env: &'env Env, failure: &Failure) -> napi::Result<Object<'env>> {
-    let mut object = Object::new(env)?;
+    let mut object = env.create_error(Error::from_reason(failure.message.as_str()))?;
     object.set("boxFailure", true)?;
-    object.set("message", failure.message.as_str())?;
-    if let Some(code) = failure.code {
-        object.set("code", code)?;
-    }
+    // Without one of ours it would be napi's own.
+    object.set("code", failure.code)?;
     if let Some(syscall) = failure.syscall {
         object.set("syscall", syscall)?;
     }

@@ -35,28 +35,25 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn push(&self, bytes: Vec<u8>, accepted: Callback<()>) {
+    /// Takes a piece, or says why not. Where the queue is full the answer comes later, by what `later` makes.
+    pub(super) fn push(&self, bytes: Vec<u8>, later: impl FnOnce() -> Callback<()>) -> Option<Result<()>> {
         let mut state = self.lock();
-        let refused = match &state.outcome {
-            Some(Err(failure)) => Some(failure.clone()),
-            Some(Ok(_)) => Some(ended()),
-            None if state.aborting => Some(aborted()),
-            None if state.finishing => Some(ended()),
-            None => None,
-        };
-        if let Some(failure) = refused {
-            drop(state);
-            return accepted(Err(failure));
+        match &state.outcome {
+            Some(Err(failure)) => return Some(Err(failure.clone())),
+            Some(Ok(_)) => return Some(Err(ended())),
+            None if state.aborting => return Some(Err(aborted())),
+            None if state.finishing => return Some(Err(ended())),
+            None => {}
         }
         if state.queued >= ROOM || !state.waiting.is_empty() {
-            state.waiting.push_back((bytes, accepted));
-            return;
+            state.waiting.push_back((bytes, later()));
+            return None;
         }
         state.queued += bytes.len();
         state.pieces.push_back(bytes);
         drop(state);
         self.changed.notify_one();
-        accepted(Ok(()));
+        Some(Ok(()))
     }
 
     pub(super) fn finish(&self, done: Callback<Layer>) {

@@ -1,0 +1,87 @@
+//! From a folder to a layer. Names are sorted, owners and times are what the caller decides, and nothing of this machine is in the
+//! bytes: the same tree gives the same layer.
+
+mod packer;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use box_kernel::{Failure, Result, SyscallContext};
+use rustix::fs::FileType;
+
+use crate::decode::Compression;
+use crate::digest::Algorithm;
+use crate::encode::{Encoded, LayerOutput};
+use crate::tree;
+use packer::Packer;
+
+/// How a tree is packed.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// By default gzip.
+    pub compression: Option<Compression>,
+    /// The compressor's own level. By default 6 for gzip, 3 for zstd.
+    pub level: Option<u32>,
+    /// Of the compressed bytes.
+    pub algorithm: Algorithm,
+    /// Times after this one (in seconds since the epoch) become this one (reproducible-builds.org, SOURCE_DATE_EPOCH).
+    pub source_date_epoch: Option<i64>,
+    /// Taken from user and group ids. An id below it is an error.
+    pub id_shift: u32,
+    /// User and group of everything.
+    pub owner: Option<(u32, u32)>,
+    /// Where in the image the tree stands. Its parents become folders of their own: 0755, root's (or `owner`'s).
+    pub prefix: Vec<u8>,
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packed {
+    /// Digests and sizes.
+    pub encoded: Encoded,
+    /// Entries of the tar.
+    pub entries: u64,
+    /// What a tar cannot hold: sockets, and attributes with `=` in their names. The first 1000.
+    pub skipped: Vec<String>,
+}
+
+/// What the tree is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A folder as it is.
+    Plain,
+    /// The upper folder of an overlay: whiteouts and opaque folders are marks of what is gone.
+    Upper,
+}
+
+/// Packs a folder, or a single file. A folder's own metadata becomes that of `prefix`, where there is one.
+pub fn pack_tree(tree: BorrowedFd<'_>, output: OwnedFd, options: &Options) -> Result<Packed> {
+    let stat = rustix::fs::fstat(tree).syscall("fstat")?;
+    let mut packer = Packer::new(start(output, options)?, options, Source::Plain)?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => {
+            packer.parents()?;
+            tree::walk(tree, &mut packer)?;
+        }
+        FileType::RegularFile if !options.prefix.is_empty() => {
+            packer.parents()?;
+            packer.single_file(tree)?;
+        }
+        FileType::RegularFile => return Err(Failure::new("ERR_BOX_INVALID_ARGUMENT", "a single file needs a prefix: its name in the image")),
+        _ => return Err(Failure::new("ERR_BOX_INVALID_ARGUMENT", "only a folder or a file can be packed")),
+    }
+    packer.finish()
+}
+
+/// Packs what the upper folder of an overlay changes.
+pub fn pack_upper(upper: BorrowedFd<'_>, output: OwnedFd, options: &Options) -> Result<Packed> {
+    if !options.prefix.is_empty() {
+        return Err(Failure::new("ERR_BOX_INVALID_ARGUMENT", "an upper folder has no prefix: it is the root"));
+    }
+    let mut packer = Packer::new(start(output, options)?, options, Source::Upper)?;
+    tree::walk(upper.as_fd(), &mut packer)?;
+    packer.finish()
+}
+
+fn start(output: OwnedFd, options: &Options) -> Result<LayerOutput> {
+    LayerOutput::new(output, options.compression.unwrap_or(Compression::Gzip), options.level, options.algorithm)
+}
