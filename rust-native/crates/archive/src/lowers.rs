@@ -24,7 +24,9 @@ pub(crate) struct Found {
 enum Step {
     Found(Found),
     /// Not in this layer; whether those below it may have it.
-    Absent { hidden: bool },
+    Absent {
+        hidden: bool,
+    },
 }
 
 impl Lowers {

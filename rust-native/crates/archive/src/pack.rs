@@ -66,7 +66,9 @@ pub fn pack_tree(tree: BorrowedFd<'_>, output: OwnedFd, options: &Options) -> Re
             packer.parents()?;
             packer.single_file(tree)?;
         }
-        FileType::RegularFile => return Err(Failure::new("ERR_BOX_INVALID_ARGUMENT", "a single file needs a prefix: its name in the image")),
+        FileType::RegularFile => {
+            return Err(Failure::new("ERR_BOX_INVALID_ARGUMENT", "a single file needs a prefix: its name in the image"));
+        }
         _ => return Err(Failure::new("ERR_BOX_INVALID_ARGUMENT", "only a folder or a file can be packed")),
     }
     packer.finish()

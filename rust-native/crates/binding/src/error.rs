@@ -1,7 +1,7 @@
 //! Failures of the core as JavaScript sees them: plain objects, from which TypeScript makes an error with the caller's stack.
 
 use box_kernel::Failure;
-use napi::bindgen_prelude::{JsObjectValue, Object};
+use napi::bindgen_prelude::Object;
 use napi::{Env, Error, JsValue, Status};
 
 /// The error whose throwing throws `failure` as `{ boxFailure: true, code?, message, syscall?, errno?, path?, step? }`.
@@ -30,7 +30,10 @@ pub fn plain<'env>(env: &'env Env, failure: &Failure) -> napi::Result<Object<'en
     let mut object = env.create_error(Error::from_reason(failure.message.as_str()))?;
     object.set("boxFailure", true)?;
     // Without one of ours it would be napi's own.
-    object.set("code", failure.code)?;
+    match failure.code {
+        Some(code) => object.set("code", code)?,
+        None => object.set("code", ())?,
+    }
     if let Some(syscall) = failure.syscall {
         object.set("syscall", syscall)?;
     }

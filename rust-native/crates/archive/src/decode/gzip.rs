@@ -181,8 +181,7 @@ impl Gzip {
             let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
             let space = output.space();
             let room = space.len();
-            let status =
-                self.inflate.decompress(input, space, FlushDecompress::None).map_err(|_| corrupt("the gzip data is corrupt"))?;
+            let status = self.inflate.decompress(input, space, FlushDecompress::None).map_err(|_| corrupt("the gzip data is corrupt"))?;
             let read = usize::try_from(self.inflate.total_in() - read).unwrap_or(usize::MAX);
             let written = usize::try_from(self.inflate.total_out() - written).unwrap_or(usize::MAX);
             self.crc.update(space.get(..written).unwrap_or_default());

@@ -106,9 +106,8 @@ impl<'options> Packer<'options> {
             }
         }
         let id = |id: u32| {
-            id.checked_sub(self.options.id_shift).ok_or_else(|| {
-                Failure::new("ERR_BOX_INVALID_ARGUMENT", format!("the owner {id} is outside the mapped ids")).at(&path)
-            })
+            id.checked_sub(self.options.id_shift)
+                .ok_or_else(|| Failure::new("ERR_BOX_INVALID_ARGUMENT", format!("the owner {id} is outside the mapped ids")).at(&path))
         };
         let (uid, gid) = match self.options.owner {
             Some(owner) => owner,
@@ -207,7 +206,9 @@ impl Visitor for Packer<'_> {
         }
         let kind = match file_type {
             FileType::RegularFile => {
-                return self.file(parent, name, path.clone(), &stat).map_err(|failure| if failure.path.is_some() { failure } else { failure.at(&path) });
+                return self
+                    .file(parent, name, path.clone(), &stat)
+                    .map_err(|failure| if failure.path.is_some() { failure } else { failure.at(&path) });
             }
             FileType::Symlink => Kind::Symlink,
             FileType::CharacterDevice => Kind::CharDevice,

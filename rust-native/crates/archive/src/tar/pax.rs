@@ -120,8 +120,18 @@ mod tests {
     #[test]
     fn a_record_that_is_malformed_is_refused() {
         let table: &[&[u8]] = &[
-            b"30 path=x\n", b"5 a=b\n", b"7 a=b\n\n", b"6 a=b", b"06 a=b\n", b"6 =bc\n", b"x a=b\n", b"99999999999999999999 a=b\n", b"-6 a=b\n",
-            b"10 path=a\0b\n", b"11 path=a\0b\n", b"\0",
+            b"30 path=x\n",
+            b"5 a=b\n",
+            b"7 a=b\n\n",
+            b"6 a=b",
+            b"06 a=b\n",
+            b"6 =bc\n",
+            b"x a=b\n",
+            b"99999999999999999999 a=b\n",
+            b"-6 a=b\n",
+            b"10 path=a\0b\n",
+            b"11 path=a\0b\n",
+            b"\0",
         ];
         for data in table {
             assert!(parse(data).is_err(), "{:?}", String::from_utf8_lossy(data));

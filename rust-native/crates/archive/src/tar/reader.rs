@@ -34,10 +34,27 @@ pub struct Reader {
 
 enum State {
     Header,
-    Meta { typeflag: u8, data: Vec<u8>, size: usize, left: usize },
-    GnuMap { header: Header, map: Map },
-    DataMap { entry: Entry, map: DataMap, stored: u64 },
-    Data { left: u64, padding: usize, position: u64, map: Option<Map> },
+    Meta {
+        typeflag: u8,
+        data: Vec<u8>,
+        size: usize,
+        left: usize,
+    },
+    GnuMap {
+        header: Header,
+        map: Map,
+    },
+    DataMap {
+        entry: Entry,
+        map: DataMap,
+        stored: u64,
+    },
+    Data {
+        left: u64,
+        padding: usize,
+        position: u64,
+        map: Option<Map>,
+    },
     Padding(usize),
     /// One block of zeros was seen.
     EndMark,
@@ -141,7 +158,9 @@ impl Reader {
                 match (state, is_zero) {
                     (State::EndMark, true) => self.state = State::End,
                     (State::EndMark, false) => return Err(invalid(b"", "the archive goes on after half an end mark")),
-                    (_, true) if self.has_pending() => return Err(invalid(b"", "the archive ends after a header that describes the next entry")),
+                    (_, true) if self.has_pending() => {
+                        return Err(invalid(b"", "the archive ends after a header that describes the next entry"));
+                    }
                     (_, true) => self.state = State::EndMark,
                     (_, false) => {
                         let header = Header::parse(&self.block)?;
@@ -298,10 +317,7 @@ impl Reader {
         if size > self.limits.total_size {
             return Err(over_limit(&path, "the size of a file", self.limits.total_size));
         }
-        let xattrs = records
-            .into_iter()
-            .filter_map(|(key, value)| Some((key.strip_prefix(pax::XATTR)?.to_vec(), value)))
-            .collect();
+        let xattrs = records.into_iter().filter_map(|(key, value)| Some((key.strip_prefix(pax::XATTR)?.to_vec(), value))).collect();
         Ok(Entry { kind, link, mode: header.mode, uid, gid, size, sparse, mtime, device, xattrs, path })
     }
 

@@ -102,9 +102,8 @@ pub(super) fn from_pax(extended: &mut Extended) -> Result<Option<PaxSparse>> {
     if let Some(name) = name {
         extended.records.insert(b"path".to_vec(), name);
     }
-    let logical = |text: Option<Vec<u8>>| {
-        text.and_then(|text| decimal(&text)).and_then(|size| u64::try_from(size).ok()).ok_or_else(malformed)
-    };
+    let logical =
+        |text: Option<Vec<u8>>| text.and_then(|text| decimal(&text)).and_then(|size| u64::try_from(size).ok()).ok_or_else(malformed);
     match version {
         (Some(b"1"), Some(b"0")) if map.is_none() && pairs.is_empty() => return Ok(Some(PaxSparse::Data(logical(real_size)?))),
         (None, None) | (Some(b"0"), Some(b"0" | b"1")) => {}

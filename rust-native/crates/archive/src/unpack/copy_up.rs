@@ -5,9 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use box_kernel::{Failure, Result, SyscallContext};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
 
+use super::Unpacker;
 use super::entries::timestamps;
 use super::resolve::Parent;
-use super::Unpacker;
 use crate::failure::invalid;
 use crate::lowers::Found;
 use crate::overlay::name_only;

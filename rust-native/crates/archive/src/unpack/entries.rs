@@ -171,9 +171,7 @@ impl Unpacker {
     fn own_by_name(&self, parent: &Parent, name: &[u8], entry: &Entry) -> Result<()> {
         match self.owner(entry.uid, entry.gid)? {
             None => Ok(()),
-            Some((uid, gid)) => {
-                rustix::fs::chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).syscall("fchownat")
-            }
+            Some((uid, gid)) => rustix::fs::chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).syscall("fchownat"),
         }
     }
 

@@ -78,16 +78,20 @@ type Pack = fn(BorrowedFd<'_>, OwnedFd, &Options) -> Result<Packed>;
 
 fn pack(env: &Env, fd: i32, output_fd: i32, given: Option<PackOptions>, work: Pack) -> napi::Result<Object<'_>> {
     let prepared = options::own(fd).and_then(|tree| Ok((tree, options::own(output_fd)?, read(given.unwrap_or_default())?)));
-    long_promise(env, move || prepared.and_then(|(tree, output, options)| work(tree.as_fd(), output, &options)), |_, packed| {
-        Ok(PackResult {
-            digest: packed.encoded.digest.to_string(),
-            size: options::number(packed.encoded.size),
-            diff_id: packed.encoded.diff_id.to_string(),
-            uncompressed_size: options::number(packed.encoded.uncompressed_size),
-            entries: options::number(packed.entries),
-            skipped: packed.skipped,
-        })
-    })
+    long_promise(
+        env,
+        move || prepared.and_then(|(tree, output, options)| work(tree.as_fd(), output, &options)),
+        |_, packed| {
+            Ok(PackResult {
+                digest: packed.encoded.digest.to_string(),
+                size: options::number(packed.encoded.size),
+                diff_id: packed.encoded.diff_id.to_string(),
+                uncompressed_size: options::number(packed.encoded.uncompressed_size),
+                entries: options::number(packed.entries),
+                skipped: packed.skipped,
+            })
+        },
+    )
 }
 
 fn read(given: PackOptions) -> Result<Options> {

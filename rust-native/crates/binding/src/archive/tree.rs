@@ -26,9 +26,11 @@ pub fn hash_file<'env>(
     #[napi(ts_arg_type = "'sha256' | 'sha512'")] algorithm: Option<String>,
 ) -> napi::Result<Object<'env>> {
     let prepared = options::own(fd).and_then(|file| Ok((file, options::algorithm(algorithm.as_deref())?)));
-    long_promise(env, move || prepared.and_then(|(file, algorithm)| hash(file.as_fd(), algorithm)), |_, (digest, size)| {
-        Ok(FileDigest { digest: digest.to_string(), size: options::number(size) })
-    })
+    long_promise(
+        env,
+        move || prepared.and_then(|(file, algorithm)| hash(file.as_fd(), algorithm)),
+        |_, (digest, size)| Ok(FileDigest { digest: digest.to_string(), size: options::number(size) }),
+    )
 }
 
 /// What a tree takes.
@@ -44,9 +46,11 @@ pub struct TreeUsage {
 #[napi(catch_unwind, ts_return_type = "Promise<TreeUsage>")]
 pub fn measure_tree(env: &Env, fd: i32) -> napi::Result<Object<'_>> {
     let prepared = options::own(fd);
-    long_promise(env, move || prepared.and_then(|root| box_archive::tree::measure(root.as_fd())), |_, usage| {
-        Ok(TreeUsage { bytes: options::number(usage.bytes), inodes: options::number(usage.inodes) })
-    })
+    long_promise(
+        env,
+        move || prepared.and_then(|root| box_archive::tree::measure(root.as_fd())),
+        |_, usage| Ok(TreeUsage { bytes: options::number(usage.bytes), inodes: options::number(usage.inodes) }),
+    )
 }
 
 /// Removes what `name` is in a folder, and all below it; follows nothing, crosses folders that deny their owner, and is content where
@@ -54,9 +58,5 @@ pub fn measure_tree(env: &Env, fd: i32) -> napi::Result<Object<'_>> {
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
 pub fn remove_tree(env: &Env, parent_fd: i32, name: String) -> napi::Result<Object<'_>> {
     let prepared = options::own(parent_fd);
-    long_promise(
-        env,
-        move || prepared.and_then(|parent| box_archive::tree::remove_tree(parent.as_fd(), name.as_bytes())),
-        |_, ()| Ok(()),
-    )
+    long_promise(env, move || prepared.and_then(|parent| box_archive::tree::remove_tree(parent.as_fd(), name.as_bytes())), |_, ()| Ok(()))
 }
