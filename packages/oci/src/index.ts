@@ -1,3 +1,5 @@
+export { type ExposedPort, type ImageProcess, imageProcess, type ProcessOverrides } from './convert/process.ts'
+export { type ResolvedUser, resolveUser, type UserDatabase } from './convert/user.ts'
 export * from './digest.ts'
 export { DocumentError } from './documents/error.ts'
 export * from './documents/image.ts'
