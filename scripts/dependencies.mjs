@@ -7,7 +7,7 @@ import { repository, run } from './repository.mjs'
 export function installDependencies() {
   const difference = firstDifference()
   if (difference === undefined) return
-  process.stdout.write(`installing the npm packages: ${difference}\n`)
+  process.stderr.write(`installing the npm packages: ${difference}\n`)
   run('npm ci', 'npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error'])
 }
 

@@ -23,9 +23,12 @@ export function onPath(program) {
   })
 }
 
-/** Runs a command with the terminal's streams and throws a StepFailure where it doesn't end with 0. */
-export function run(name, command, args, { env = {}, cwd = repository } = {}) {
-  const { status, signal, error } = spawnSync(command, args, { cwd, stdio: 'inherit', env: { ...process.env, ...env } })
+/**
+ * Runs a command in the repository and throws a StepFailure where it doesn't end with 0. What it prints goes to standard error: standard output
+ * is for what the caller's own caller asked for.
+ */
+export function run(name, command, args) {
+  const { status, signal, error } = spawnSync(command, args, { cwd: repository, stdio: ['inherit', 2, 2] })
   if (error !== undefined) throw new StepFailure(`${name}: ${error.message}`)
   if (status !== 0) throw new StepFailure(`${name} failed: ${[command, ...args].join(' ')} ended with ${signal ?? status}`)
 }

@@ -1,0 +1,53 @@
+/**
+ * A process that does one thing each time it reads a line, and answers with the nanoseconds that it took: what a row drives whose parent must be another
+ * process than the bench, or must be in a mount namespace of its own. `node driver.mjs PROGRAM ARGUMENT…` spawns that command as a Node
+ * program does; '{}' in an argument becomes a name that is new each time.
+ */
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
+
+/** Starts a driver: any program that speaks so. */
+export function startDriver(command, args, options = {}) {
+  const child = spawn(command, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] })
+  const errors = []
+  child.stderr.on('data', (chunk) => errors.push(chunk))
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const ended = new Promise((resolve, reject) => child.once('error', reject).once('close', resolve))
+  return {
+    run: async () => {
+      child.stdin.write('go\n')
+      const { value, done } = await answers.next()
+      if (done) throw new Error(`${[command, ...args].join(' ')} ended early: ${Buffer.concat(errors).toString()}`)
+      return Number(value) / 1e6
+    },
+    close: () => {
+      child.stdin.end()
+      return ended
+    },
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const [program, ...args] = process.argv.slice(2)
+  let number = 0
+  for await (const _ of createInterface({ input: process.stdin })) {
+    number += 1
+    const id = `box-bench-${process.pid}-${number}`
+    process.stdout.write(
+      `${await timeCommand(
+        program,
+        args.map((argument) => argument.replaceAll('{}', id)),
+      )}\n`,
+    )
+  }
+}
+
+async function timeCommand(program, args) {
+  const began = process.hrtime.bigint()
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  const status = await new Promise((resolve, reject) => child.once('error', reject).once('exit', resolve))
+  const took = process.hrtime.bigint() - began
+  if (status !== 0) throw new Error(`${[program, ...args].join(' ')} ended with ${status}`)
+  return took
+}

@@ -1,0 +1,102 @@
+/** How long it takes to start /bin/true, see its end and leave nothing behind: ours, the machine's own floor, and our peers. */
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { findPeer } from '../scripts/peers.mjs'
+import { startDriver } from './driver.mjs'
+import { launchAll, launchNone } from './launch/box.mjs'
+import { makeWorkplace } from './launch/workplace.mjs'
+import { callsOfOneRound, callTable } from './system-calls.mjs'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const oneASecond = 'one a second'
+const driver = join(here, 'driver.mjs')
+
+export const bench = {
+  name: 'launch',
+  unit: 'ms',
+  needs: () => (process.getuid?.() === 0 ? undefined : 'root'),
+  floorOf: (row) => {
+    const floor = / none\b/.test(row) ? 'child_process none' : 'floor all'
+    return row.endsWith(oneASecond) ? `${floor} ${oneASecond}` : floor
+  },
+  phases: [{}, { suffix: oneASecond, pauseMs: 1000 }],
+  open() {
+    const place = makeWorkplace()
+    const boxAll = launchAll(place.root)
+    const boxNone = launchNone(place.program)
+    const rows = [
+      { name: 'box all', includes: 'all of the configuration; disposal of group and handle', ...boxAll },
+      { name: 'box none', includes: 'the program alone', ...boxNone },
+      { name: 'floor all', includes: 'the same system calls, in Rust alone', ...startDriver(place.floor, [], { cwd: place.folder }) },
+      { name: 'child_process none', includes: 'the program alone, by child_process.spawn', ...driveCommand(place.program) },
+    ]
+    const { rows: peers, notes, versions } = peerRows(place)
+    rows.push(...peers)
+    return {
+      rows,
+      notes,
+      versions,
+      beside: () => besideText(place),
+      close: async () => {
+        for (const row of rows) await row.close()
+        place.close()
+      },
+    }
+  },
+}
+
+function peerRows(place) {
+  const [rows, notes, versions] = [[], [], {}]
+  for (const [name, includes, drive] of [
+    ['runc', 'all of the configuration; groups in every v1 hierarchy', ({ path }) => driveCommand(path, ...run(place))],
+    ['crun', 'all of the configuration; in a mount namespace without the v2 hierarchy', ({ path }) => driveApart(path, ...run(place))],
+    ['bwrap', 'no groups, no sysfs, one id mapped', ({ path }) => driveCommand(path, ...bwrapArguments(place.root))],
+  ]) {
+    const peer = findPeer(name)
+    if (peer.missing !== undefined) notes.push(peer.missing)
+    else {
+      versions[name] = peer.version
+      rows.push({ name: [name, 'all'].join(' '), includes, ...drive(peer) })
+    }
+  }
+  return { rows, notes, versions }
+}
+
+function run({ folder }) {
+  return ['--root', join(folder, 'state'), 'run', '--bundle', folder, '{}']
+}
+
+function driveCommand(program, ...args) {
+  return startDriver(process.execPath, [driver, program, ...args])
+}
+
+/** crun refuses the hybrid of v1 and v2: its driver lives in a mount namespace where v1 alone is seen. */
+function driveApart(program, ...args) {
+  const script = 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"'
+  return startDriver('unshare', [
+    '--mount',
+    '--propagation',
+    'private',
+    'sh',
+    '-c',
+    script,
+    'sh',
+    process.execPath,
+    driver,
+    program,
+    ...args,
+  ])
+}
+
+function bwrapArguments(root) {
+  const mounts = ['--bind', root, '/', '--proc', '/proc', '--dev', '/dev', '--mqueue', '/dev/mqueue']
+  return ['--unshare-all', '--hostname', 'box', ...mounts, '--cap-drop', 'ALL', '--clearenv', '/bin/true']
+}
+
+function besideText(place) {
+  const floor = callsOfOneRound((rounds) => ({ program: place.floor, args: [], input: 'go\n'.repeat(rounds), cwd: place.folder }))
+  const box = callsOfOneRound((rounds) => ({ program: process.execPath, args: [join(here, 'launch/box.mjs'), place.root, String(rounds)] }))
+  const onlyFloor = [...floor.keys()].filter((name) => !box.has(name))
+  const subset = onlyFloor.length === 0 ? 'the floor makes no call that ours does not' : `only the floor makes: ${onlyFloor.join(' ')}`
+  return `${callTable(floor, box)}\n${subset}`
+}

@@ -1,0 +1,32 @@
+/** The table of a benchmark, and its figures held against bench/targets.json. */
+
+/** @param figures [{ row, median, min, low, high, n }] */
+export function table(figures, unit, floorOf) {
+  const header = ['row', `median ${unit}`, 'min', '10 % … 90 %', 'n', '× floor']
+  const lines = figures.map(({ row, median, min, low, high, n }) => {
+    const floor = figures.find((figure) => figure.row === floorOf(row))
+    const ratio = floor === undefined ? '' : (median / floor.median).toFixed(2)
+    return [row, number(median), number(min), `${number(low)} … ${number(high)}`, String(n), ratio]
+  })
+  const widths = header.map((_, column) => Math.max(...[header, ...lines].map((line) => line[column].length)))
+  const format = (line) =>
+    line.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ')
+  return [header, ...lines].map(format).join('\n')
+}
+
+/** @returns [{ text, passed }]: each target of the bench with the ratio that was found; a row that was not measured passes nothing */
+export function compare(figures, targets) {
+  return targets.map(({ row, against, atMost }) => {
+    const [ours, theirs] = [row, against].map((name) => figures.find((figure) => figure.row === name))
+    const wanted = `${row} ≤ ${atMost} × ${against}`
+    if (ours === undefined || theirs === undefined)
+      return { passed: false, text: `not measured  ${wanted}: no row '${ours === undefined ? row : against}'` }
+    const ratio = ours.median / theirs.median
+    const passed = ratio <= atMost
+    return { passed, text: `${passed ? 'pass        ' : 'falls short '}  ${wanted}: ${ratio.toFixed(2)} ×` }
+  })
+}
+
+function number(value) {
+  return value.toFixed(value < 10 ? 3 : 1)
+}
