@@ -34,14 +34,9 @@ export class Authorizer {
 
   /** The header for a request, as far as the registry has said what it wants. */
   async authorization(access: Access, signal: AbortSignal | undefined): Promise<string | undefined> {
-    switch (this.#method.kind) {
-      case 'none':
-        return undefined
-      case 'basic':
-        return await this.#basic(access, signal)
-      case 'bearer':
-        return await this.#bearer(this.#method.service, access, signal)
-    }
+    const method = this.#method
+    if (method.kind === 'none') return undefined
+    return method.kind === 'basic' ? await this.#basic(access, signal) : await this.#bearer(method.service, access, signal)
   }
 
   /**
