@@ -71,7 +71,7 @@ export function connectionFailure(thrown: unknown, registry: string, url: URL, s
 }
 
 function hintOf(reason: string, url: URL): string | undefined {
-  if (/CERT|SELF_SIGNED|ISSUER/.test(reason)) return 'the option `certs` names the authorities to trust for this registry'
+  if (/CERT|SELF_SIGNED|ISSUER|VERIFY/.test(reason)) return 'the option `certs` names the authorities to trust for this registry'
   if (/SSL|EPROTO/.test(reason) && url.protocol === 'https:')
     return 'where the registry speaks plain HTTP, name it in the option `insecure`'
   return undefined
