@@ -3,9 +3,9 @@ import { applyNow } from './apply.ts'
 import { checkLimits } from './check.ts'
 import { compile, type Where } from './compile.ts'
 import { enableControllers } from './enable.ts'
-import { errnoOf, makeFolder, read, removeFolder, systemError, write } from './files.ts'
+import { errnoOf, read, systemError, write } from './files.ts'
 import { folderOf, type Hierarchy } from './hierarchies/find.ts'
-import { checkFolder, controllersOf, memberFolder, type Host } from './hierarchies/host.ts'
+import { controllersOf, memberFolder, type Host } from './hierarchies/host.ts'
 import type { Limits } from './limits.ts'
 import { checkName, markName, thisProcess } from './names.ts'
 import { canonical, type Places } from './places.ts'
@@ -35,11 +35,11 @@ export function createPlaces(host: Host, name: string, limits: Limits, options: 
 
   const made: string[] = []
   try {
-    const places = make(site, folderName, needed, options.moveSelf, made)
+    const places = make(host, site, folderName, needed, options.moveSelf, made)
     applyNow(places, compiled)
     return places
   } catch (error) {
-    for (const folder of made.toReversed()) removeFolder(folder)
+    for (const folder of made.toReversed()) host.removeFolder(folder)
     throw error
   }
 }
@@ -87,23 +87,23 @@ function checkPath(path: string): string {
   throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${JSON.stringify(path)} is not a cgroup: expected a path such as '/user.slice/app'`)
 }
 
-function make(site: Site, name: string, needed: ReadonlySet<string>, moveSelf: boolean, made: string[]): Places {
+function make(host: Host, site: Site, name: string, needed: ReadonlySet<string>, moveSelf: boolean, made: string[]): Places {
   const unified = new Set([...needed].filter((it) => site.where(it) === 2 && it !== 'cgroup'))
   const v1 = new Map<string, string>()
   let v2: string | undefined
   if (site.v2 !== undefined) {
     const { hierarchy, parent, own } = site.v2
-    checkFolder(hierarchy, parent)
-    if (unified.size > 0) enable(own, parent, [...unified], moveSelf)
-    v2 = makeGroup(parent, name, made)
+    host.checkFolder(hierarchy, parent)
+    if (unified.size > 0) enable(host, own, parent, [...unified], moveSelf)
+    v2 = makeGroup(host, parent, name, made)
   }
   for (const controller of needed) {
     const place = site.v1.get(controller)
     if (place === undefined) continue
     const folder = `${place.parent}/${name}`
     if (!made.includes(folder)) {
-      checkFolder(place.hierarchy, place.parent)
-      makeGroup(place.parent, name, made)
+      host.checkFolder(place.hierarchy, place.parent)
+      makeGroup(host, place.parent, name, made)
       if (place.hierarchy.controllers.includes('cpuset')) seedCpuset(place.parent, folder)
     }
     for (const other of place.hierarchy.controllers) v1.set(canonical(other), folder)
@@ -111,10 +111,10 @@ function make(site: Site, name: string, needed: ReadonlySet<string>, moveSelf: b
   return { v2, v1, controllers: unified, top: false }
 }
 
-function makeGroup(parent: string, name: string, made: string[]): string {
+function makeGroup(host: Host, parent: string, name: string, made: string[]): string {
   const folder = `${parent}/${name}`
   try {
-    makeFolder(folder)
+    host.makeFolder(folder)
   } catch (error) {
     if (errnoOf(error) === 'EEXIST')
       throw new BoxError('ERR_BOX_CGROUP_EXISTS', `${folder} exists and was made by someone else`, {
@@ -143,25 +143,25 @@ function seedCpuset(parent: string, folder: string): void {
   }
 }
 
-function enable(own: string | undefined, parent: string, controllers: readonly string[], moveSelf: boolean): void {
+function enable(host: Host, own: string | undefined, parent: string, controllers: readonly string[], moveSelf: boolean): void {
   const from = own !== undefined && (parent === own || parent.startsWith(`${own}/`)) ? own : parent
   try {
     enableControllers(from, parent, controllers)
   } catch (error) {
     if (!moveSelf || own === undefined || !(error instanceof BoxError) || error.code !== 'ERR_BOX_CGROUP_BUSY') throw error
-    moveToLeaf(own)
+    moveToLeaf(host, own)
     enableControllers(from, parent, controllers)
   }
 }
 
 /** Moves this process to a group below its own, so that its own group holds none. The group stays: the process lives in it. */
-function moveToLeaf(own: string): void {
+function moveToLeaf(host: Host, own: string): void {
   const leaf = `${own}/${markName('self', thisProcess())}`
-  makeFolder(leaf)
+  host.makeFolder(leaf)
   try {
     write(leaf, 'cgroup.procs', `${process.pid}`)
   } catch (error) {
-    removeFolder(leaf)
+    host.removeFolder(leaf)
     throw systemError(`This process cannot move to ${leaf}`, error, 'write', `${leaf}/cgroup.procs`)
   }
 }

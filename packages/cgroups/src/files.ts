@@ -75,7 +75,7 @@ export function processesIn(folder: string): number[] {
 
 /** The name of a Node system error, as in errno(3). */
 export function errnoOf(error: unknown): string {
-  return error instanceof Object && 'code' in error && typeof error.code === 'string' ? error.code : ''
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
 const codes: Readonly<Record<string, ErrorCode>> = {

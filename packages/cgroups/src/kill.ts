@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { errnoOf, groupsBelow, processesIn, systemError, write } from './files.ts'
-import { setFrozen } from './freeze.ts'
+import { beginFreezing, setFrozen } from './freeze.ts'
 import { foldersOf, type Places } from './places.ts'
 
 /** All processes in a group and in the groups below it. */
@@ -14,11 +15,13 @@ export function processesAt(places: Places): Set<number> {
 
 /**
  * Sends SIGKILL to every process of a group, but never to this one. `cgroup.kill` (Linux 5.14) takes all at once; where it is missing, or this
- * process is among them, each gets a signal, until a reading shows no new one. The group is frozen meanwhile, so that none can fork or end and
- * leave its id to a stranger.
+ * process is among them, each gets a signal, until a reading shows no new one. The group is being frozen meanwhile, so that few can fork, or end and
+ * leave their id to a stranger.
  */
-export async function killAll(places: Places): Promise<void> {
-  const { v2 } = places
+export async function killAll(all: Places): Promise<void> {
+  // Someone else may have removed the folder, when the others still hold processes.
+  const v2 = all.v2 !== undefined && existsSync(all.v2) ? all.v2 : undefined
+  const places = { ...all, v2 }
   const includesSelf = processesAt(places).has(process.pid)
   if (v2 !== undefined && !includesSelf) {
     const inV2 = new Set(allProcesses(v2))
@@ -30,7 +33,7 @@ export async function killAll(places: Places): Promise<void> {
     }
   }
   const freezable = !includesSelf && (v2 !== undefined || places.v1.has('freezer'))
-  if (freezable) await setFrozen(places, true)
+  if (freezable) await beginFreezing(places)
   try {
     endEach(places)
   } finally {

@@ -37,12 +37,14 @@ export async function removePlaces(places: Places, timeout: number): Promise<voi
   }
 }
 
-/** @returns false where a process is left in one of the groups. */
+/**
+ * The v2 folder goes last: as long as it is there it tells when processes end.
+ * @returns false where a process is left in one of the groups.
+ */
 function tryRemove(places: Places): boolean {
   return foldersOf(places)
     .toReversed()
-    .map((folder) => removeTree(folder))
-    .every(Boolean)
+    .every((folder) => removeTree(folder))
 }
 
 function removeTree(folder: string): boolean {

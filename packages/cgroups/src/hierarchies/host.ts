@@ -1,6 +1,6 @@
 import { readFileSync, realpathSync, statfsSync } from 'node:fs'
 import { BoxError } from '@box/core'
-import { errnoOf, read, systemError } from '../files.ts'
+import { errnoOf, makeFolder, read, removeFolder, systemError } from '../files.ts'
 import { findHierarchies, folderOf, type Hierarchies, type Hierarchy } from './find.ts'
 import { parseMembership, type Membership } from './membership.ts'
 import { parseMountinfo } from './mountinfo.ts'
@@ -10,6 +10,10 @@ export interface Host {
   readonly hierarchies: Hierarchies
   /** The groups of a process, as in /proc/PID/cgroup. */
   memberships(pid: number | 'self'): readonly Membership[]
+  /** Makes sure that a folder is a group of that hierarchy. @throws BoxError. */
+  checkFolder(hierarchy: Hierarchy, folder: string): void
+  makeFolder(path: string): void
+  removeFolder(path: string): void
 }
 
 let hierarchies: Hierarchies | undefined
@@ -24,7 +28,7 @@ export function thisHost(): Host {
   hierarchies ??= findHierarchies(parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')), membershipsOf('self'))
   if (hierarchies.v2 === undefined && hierarchies.v1.length === 0)
     throw new BoxError('ERR_BOX_UNSUPPORTED', 'No cgroup hierarchy is mounted', { hint: 'mount one: mount -t cgroup2 none /sys/fs/cgroup' })
-  return { hierarchies, memberships: membershipsOf }
+  return { hierarchies, memberships: membershipsOf, checkFolder, makeFolder, removeFolder }
 }
 
 function membershipsOf(pid: number | 'self'): Membership[] {
@@ -59,7 +63,7 @@ const superMagic = { 1: 0x27e0eb, 2: 0x63677270 } as const
  * makes no links, so what was checked once stays true.
  * @throws BoxError `ERR_BOX_NOT_FOUND`, `ERR_BOX_INVALID_ARGUMENT`.
  */
-export function checkFolder(hierarchy: Hierarchy, folder: string): void {
+function checkFolder(hierarchy: Hierarchy, folder: string): void {
   let real
   try {
     real = realpathSync(folder)

@@ -1,0 +1,317 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { createPlaces } from '../src/create.ts'
+import { thisHost } from '../src/hierarchies/host.ts'
+import { Cgroup, type CgroupOptions, type Limits, type Stats } from '../src/index.ts'
+import { markName, thisProcess } from '../src/names.ts'
+
+const asRoot = process.getuid?.() === 0 ? describe : describe.skip
+
+const prefix = `box-test-${process.pid}-`
+let made = 0
+const groups: Cgroup[] = []
+const children: ChildProcess[] = []
+
+async function create(limits?: Limits, options?: CgroupOptions): Promise<Cgroup> {
+  const group = await Cgroup.create(`${prefix}${made++}`, limits, options)
+  groups.push(group)
+  return group
+}
+
+/** A shell that waits for a line before it runs the script: it is in its group by then. */
+async function runIn(group: Cgroup, script: string): Promise<ChildProcess & { readonly pid: number }> {
+  const child = spawn('sh', ['-c', `read _; ${script}`], { stdio: ['pipe', 'pipe', 'pipe'] })
+  children.push(child)
+  const { pid } = child
+  if (pid === undefined) throw new Error('sh did not start')
+  await group.add(pid)
+  child.stdin.end('\n')
+  return Object.assign(child, { pid })
+}
+
+/** The first reading that fits; the iterator's timer is the only clock. */
+async function until(group: Cgroup, fits: (stats: Stats) => boolean): Promise<Stats> {
+  for await (const stats of group.watch({ interval: 20, signal: AbortSignal.timeout(10_000) })) if (fits(stats)) return stats
+  throw new Error('the group was closed')
+}
+
+function leftovers(): string[] {
+  const { v2, v1 } = thisHost().hierarchies
+  return [...(v2 === undefined ? [] : [v2]), ...v1].flatMap(({ mountPoint }) =>
+    readdirSync(mountPoint, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && entry.name.startsWith(prefix))
+      .map((entry) => `${entry.parentPath}/${entry.name}`),
+  )
+}
+
+asRoot('on this machine', () => {
+  afterEach(async () => {
+    for (const group of groups.splice(0)) await group.close()
+    for (const child of children.splice(0)) if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    expect(leftovers()).toEqual([])
+  })
+
+  test('a busy loop gets its share of CPU time, and another one after an update', async () => {
+    const group = await create({ cpus: 0.2 })
+    await runIn(group, 'while :; do :; done')
+    const share = async (): Promise<number> => {
+      // The first period may spend what the group has saved up.
+      const { time } = await group.stats()
+      const before = await until(group, (stats) => stats.time >= time + 500)
+      const after = await until(group, (stats) => stats.time >= before.time + 3000)
+      return ((after.cpu.usage ?? 0) - (before.cpu.usage ?? 0)) / (after.time - before.time)
+    }
+    expect(Math.abs((await share()) - 0.2)).toBeLessThan(0.02)
+    await group.update({ cpus: 0.1 })
+    expect(Math.abs((await share()) - 0.1)).toBeLessThan(0.01)
+    const { cpu } = await group.stats()
+    expect(cpu.throttledPeriods).toBeGreaterThan(0)
+    expect(cpu.throttled).toBeGreaterThan(0)
+  }, 20_000)
+
+  test('an allocation beyond the limit is killed and counted', async () => {
+    const group = await create({ memory: '16MiB' })
+    const child = await runIn(group, 'exec dd if=/dev/zero of=/dev/null bs=200M count=1')
+    const [code, signal] = await once(child, 'exit')
+    expect([code, signal]).toEqual([null, 'SIGKILL'])
+    const { memory } = await group.stats()
+    expect(memory.oomKills).toBe(1)
+    expect(memory.max).toBe(16 * 2 ** 20)
+    expect(memory.peak).toBeGreaterThan(15 * 2 ** 20)
+    expect(memory.peak).toBeLessThanOrEqual(16 * 2 ** 20)
+  })
+
+  test('memory is counted by kind', async () => {
+    const group = await create({ memory: '256MiB' })
+    await runIn(group, 'exec dd if=/dev/zero of=/dev/null bs=32M')
+    const { memory } = await until(group, (stats) => (stats.memory.anonymous ?? 0) > 31 * 2 ** 20)
+    expect(memory.current).toBeGreaterThan(31 * 2 ** 20)
+    expect(memory.file).toBeLessThan(16 * 2 ** 20)
+  })
+
+  test('forks beyond the limit fail and are counted', async () => {
+    const group = await create({ pids: 3 })
+    const child = await runIn(group, 'for i in 1 2 3 4; do sleep 60 & done; wait')
+    if (child.stderr === null) throw new Error('no stderr')
+    const said = text(child.stderr)
+    await once(child, 'exit')
+    const { pids } = await group.stats()
+    expect(pids).toMatchObject({ max: 3, peak: 3 })
+    expect(pids.refused).toBeGreaterThan(0)
+    expect(pids.current).toBeLessThanOrEqual(3)
+    await group.kill()
+    expect(await said).toMatch(/fork/i)
+  })
+
+  test('a limit is raised and lowered below what is used, in any order that the kernel asks for', async () => {
+    const group = await create({ memory: { max: '32MiB', swap: 0 } })
+    await group.update({ memory: { max: '64MiB', swap: 0 } })
+    await group.update({ memory: { max: '16MiB', swap: 0 } })
+    expect((await group.stats()).memory.max).toBe(16 * 2 ** 20)
+    expect((await group.stats()).swap.max ?? 0).toBe(0)
+    await group.update({ cpus: 1, cpu: { burst: 50 } })
+    await group.update({ cpus: 0.1, cpu: { burst: 5 } })
+  })
+
+  test('an update that the kernel refuses changes nothing', async () => {
+    const group = await create({ cpus: 0.5, pids: 10 })
+    await expect(group.update({ cpus: 0.3, cpu: { burst: 1e9 } })).rejects.toMatchObject({ code: 'ERR_BOX_SYSTEM', errno: 'EINVAL' })
+    const cpu = group.paths.v1.find((path) => existsSync(`${path}/cpu.cfs_quota_us`))
+    if (cpu !== undefined) expect(readCpuQuota(cpu)).toBe('50000')
+  })
+
+  test('a read is counted by device', async () => {
+    const { dev } = statSync('/usr/bin/perl')
+    // Since Linux 6.10 a device counts for v1 only once it has a limit.
+    const group = await create({ io: { devices: [{ device: `${dev >> 8}:${dev & 255}`, read: '10GB/s' }] } })
+    const child = await runIn(group, 'exec dd if=/usr/bin/perl of=/dev/null iflag=direct bs=64k')
+    await once(child, 'exit')
+    const { io } = await group.stats()
+    expect(io.reduce((sum, it) => sum + it.readBytes, 0)).toBeGreaterThan(1e6)
+  })
+
+  test('devices are allowed one by one', async () => {
+    const group = await create({ devices: [{ allow: false }, { allow: true, type: 'c', major: 1, minor: 3 }] })
+    const child = await runIn(
+      group,
+      'cat /dev/null && echo null; cat /dev/zero | head -c 1 > /dev/null || echo no zero; head -c 1 /dev/zero && echo zero',
+    )
+    if (child.stdout === null) throw new Error('no stdout')
+    expect(await text(child.stdout)).toBe('null\n')
+  })
+
+  test('a cpuset holds', async () => {
+    const group = await create({ cpuset: { cpus: '0' } })
+    const child = await runIn(group, 'grep Cpus_allowed_list /proc/self/status')
+    if (child.stdout === null) throw new Error('no stdout')
+    expect(await text(child.stdout)).toBe('Cpus_allowed_list:\t0\n')
+  })
+
+  test('a frozen group uses no CPU time, a thawed one goes on', async () => {
+    const group = await create()
+    await runIn(group, 'while :; do :; done')
+    await until(group, (stats) => (stats.cpu.usage ?? 0) > 50)
+    await group.freeze()
+    const before = await group.stats()
+    const after = await until(group, (stats) => stats.time >= before.time + 300)
+    expect(after.cpu.usage).toBe(before.cpu.usage)
+    await group.thaw()
+    await until(group, (stats) => (stats.cpu.usage ?? 0) > (before.cpu.usage ?? 0) + 50)
+  })
+
+  test('kill ends every process, those that fork meanwhile too', async () => {
+    const group = await create()
+    const child = await runIn(group, 'while :; do sleep 60 & sleep 0.001; done')
+    await until(group, (stats) => (stats.pids.current ?? 0) > 10)
+    expect((await group.processes()).length).toBeGreaterThan(5)
+    await group.kill()
+    const [, signal] = await once(child, 'exit')
+    expect(signal).toBe('SIGKILL')
+    await until(group, (stats) => stats.pids.current === 0)
+    expect(await group.processes()).toEqual([])
+  })
+
+  test('a frozen group can be closed', async () => {
+    const group = await create()
+    const child = await runIn(group, 'sleep 60')
+    await group.freeze()
+    await group.close()
+    expect(child.signalCode ?? (await once(child, 'exit'))[1]).toBe('SIGKILL')
+  })
+
+  test('close removes the groups that processes have made below', async () => {
+    const group = await create()
+    const inner = await Cgroup.create('inner', { pids: 5 }, { parent: group })
+    for (const path of [inner.paths.v2, ...inner.paths.v1]) if (path !== undefined) mkdirSync(`${path}/deeper`)
+    await runIn(inner, 'sleep 60')
+    await group.close()
+    await inner.close()
+  })
+
+  test('close is idempotent, and ends watchers and every other call', async () => {
+    const group = await create()
+    const watched: Stats[] = []
+    const watching = (async () => {
+      for await (const stats of group.watch({ interval: 60_000 })) watched.push(stats)
+    })()
+    await Promise.all([group.close(), group.close()])
+    await group.close()
+    await watching
+    expect(watched.length).toBeLessThanOrEqual(1)
+    await expect(group.stats()).rejects.toMatchObject({ code: 'ERR_BOX_STATE' })
+    await expect(group.add(process.pid)).rejects.toMatchObject({ code: 'ERR_BOX_STATE' })
+    await expect(group.kill()).rejects.toMatchObject({ code: 'ERR_BOX_STATE' })
+  })
+
+  test('watch rejects with the reason of its signal', async () => {
+    const group = await create()
+    const abort = new AbortController()
+    const reason = new Error('enough')
+    const watching = (async () => {
+      for await (const _ of group.watch({ interval: 60_000, signal: abort.signal })) abort.abort(reason)
+    })()
+    await expect(watching).rejects.toBe(reason)
+  })
+
+  test('this process is never ended: it goes back to the group above', async () => {
+    const before = await Cgroup.of(process.pid)
+    const group = await create()
+    const child = await runIn(group, 'sleep 60')
+    await group.add(process.pid)
+    expect(await group.processes()).toContain(process.pid)
+    await expect(group.freeze()).rejects.toMatchObject({ code: 'ERR_BOX_STATE' })
+    await group.close()
+    expect(child.signalCode ?? (await once(child, 'exit'))[1]).toBe('SIGKILL')
+    expect((await Cgroup.of(process.pid)).paths).toEqual(before.paths)
+  })
+
+  test('a group of that name is not touched, in whichever hierarchy it is', async () => {
+    const first = await create()
+    const places = [first.paths.v2, ...first.paths.v1].filter((path) => path !== undefined)
+    await first.close()
+    for (const path of places) {
+      mkdirSync(path)
+      const name = path.slice(path.lastIndexOf('/') + 1)
+      await expect(Cgroup.create(name, { pids: 5 })).rejects.toMatchObject({ code: 'ERR_BOX_CGROUP_EXISTS', path })
+      expect(leftovers()).toEqual([path])
+      rmdirSync(path)
+    }
+  })
+
+  test('nothing is left of a group whose limits the kernel refuses', async () => {
+    await expect(create({ cpuset: { mems: '999' } })).rejects.toMatchObject({ code: 'ERR_BOX_SYSTEM' })
+    await expect(create({ io: { devices: [{ device: '4000:1', read: '1MB/s' }] } })).rejects.toMatchObject({ step: undefined })
+    await expect(create({ hugetlb: { '3MB': 0 } })).rejects.toMatchObject({ code: 'ERR_BOX_CGROUP_UNSUPPORTED', step: 'hugetlb.3MB' })
+    expect(leftovers()).toEqual([])
+  })
+
+  test('a process that does not exist cannot be added or viewed', async () => {
+    const group = await create()
+    await expect(group.add(4_194_305)).rejects.toMatchObject({ code: 'ERR_BOX_NOT_FOUND' })
+    await expect(group.add(0)).rejects.toMatchObject({ code: 'ERR_BOX_INVALID_ARGUMENT' })
+    await expect(Cgroup.of(4_194_305)).rejects.toMatchObject({ code: 'ERR_BOX_NOT_FOUND' })
+  })
+
+  test('a view shows the group of a process and never removes it', async () => {
+    const group = await create({ pids: 7 })
+    const { pid } = await runIn(group, 'sleep 60')
+    const view = await Cgroup.of(pid)
+    expect(view.paths.v2).toBe(group.paths.v2)
+    expect(view.paths.v1).toEqual(expect.arrayContaining([...group.paths.v1]))
+    expect((await view.stats()).pids.max).toBe(7)
+    await view.close()
+    expect(await group.processes()).toEqual([pid])
+  })
+
+  test('the top of a hierarchy cannot be killed or frozen', async () => {
+    const view = await Cgroup.of(1)
+    await expect(view.kill()).rejects.toMatchObject({ code: 'ERR_BOX_STATE' })
+    await expect(view.freeze()).rejects.toMatchObject({ code: 'ERR_BOX_STATE' })
+  })
+
+  test('sweep removes what dead processes have left, and only that', async () => {
+    const living = await create({}, { temporary: true })
+    const unmarked = await create()
+    const folder = unmarked.paths.v2 ?? unmarked.paths.v1[0] ?? ''
+    const dead = markName(`${prefix}dead`, { ...thisProcess(), start: '1' })
+    const foreign = markName(`${prefix}foreign`, { ...thisProcess(), start: '1', namespace: '1' })
+    for (const path of [unmarked.paths.v2, ...unmarked.paths.v1])
+      if (path !== undefined) mkdirSync(`${path.slice(0, path.lastIndexOf('/'))}/${dead}`)
+    const above = folder.slice(0, folder.lastIndexOf('/'))
+    mkdirSync(`${above}/${foreign}`)
+    const child = spawn('sleep', ['60'])
+    writeFileSync(`${above}/${dead}/cgroup.procs`, `${child.pid}`)
+    expect(await Cgroup.sweep(prefix)).toEqual([`${prefix}dead`])
+    expect(child.signalCode ?? (await once(child, 'exit'))[1]).toBe('SIGKILL')
+    expect(await living.processes()).toEqual([])
+    rmdirSync(`${above}/${foreign}`)
+  })
+
+  test('without v2 everything works by the freezer and signals', async () => {
+    const { hierarchies, ...rest } = thisHost()
+    if (hierarchies.v1.length === 0) return
+    const host = { ...rest, hierarchies: { ...hierarchies, v2: undefined } }
+    const options = { parent: undefined, controllers: undefined, temporary: false, moveSelf: false }
+    const group = new Cgroup(host, createPlaces(host, `${prefix}${made++}`, { pids: 50 }, options), true)
+    groups.push(group)
+    expect(group.paths.v2).toBeUndefined()
+    await runIn(group, 'while :; do sleep 60 & sleep 0.001; done')
+    await until(group, (stats) => (stats.pids.current ?? 0) > 10)
+    await group.freeze()
+    const before = await group.stats()
+    const after = await until(group, (stats) => stats.time >= before.time + 200)
+    expect(after.cpu.usage).toBe(before.cpu.usage)
+    await group.thaw()
+    await group.kill()
+    await until(group, (stats) => stats.pids.current === 0)
+    const child = await runIn(group, 'sleep 60')
+    await group.close()
+    expect(child.signalCode ?? (await once(child, 'exit'))[1]).toBe('SIGKILL')
+  }, 20_000)
+})
+
+function readCpuQuota(folder: string): string {
+  return readFileSync(`${folder}/cpu.cfs_quota_us`, 'utf8').trim()
+}
