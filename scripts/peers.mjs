@@ -1,5 +1,5 @@
 /**
- * The programs that ours are measured against, by the versions of bench/peers.json. From the Go proxy they go to a cache outside the clone
+ * The programs that ours are measured against and tested with, by the versions of bench/peers.json. From the Go proxy they go to a cache outside the clone
  * ($XDG_CACHE_HOME/box/peers); the rest are packages of the system. `node scripts/peers.mjs` installs what is missing and says where each is.
  */
 import { spawnSync } from 'node:child_process'
@@ -27,8 +27,9 @@ function fromGo(name, { version, go, tags, needs }) {
   const lacking = needs.filter((needed) => installedVersion(needed) === undefined)
   if (lacking.length > 0 && !install(lacking)) return { missing: `${lacking.join(', ')} could not be installed to build ${name}` }
   mkdirSync(folder, { recursive: true })
-  const env = { ...process.env, CGO_ENABLED: '1', GOBIN: folder, GOFLAGS: '-trimpath' }
-  const built = spawnSync('go', ['install', '-tags', tags, `${go}@v${version}`], { env, encoding: 'utf8', timeout: 600_000 })
+  const env = { ...process.env, CGO_ENABLED: tags === undefined ? '0' : '1', GOBIN: folder, GOFLAGS: '-trimpath' }
+  const flags = tags === undefined ? [] : ['-tags', tags]
+  const built = spawnSync('go', ['install', ...flags, `${go}@v${version}`], { env, encoding: 'utf8', timeout: 600_000 })
   return built.status === 0
     ? { path, version }
     : { missing: `go install of ${name} ${version} failed: ${built.stderr?.trim().split('\n').at(-1)}` }

@@ -4,6 +4,7 @@
  * when:   'always', 'ci' (also with CI set, and in a soak) or 'soak'
  * quick:  part of `npm run test:quick`: no root, no network
  * counts: how the outcome is counted: 'jest' (its JSON report), 'cargo' (its summary lines) or 'lines' (see testing/counts.mjs)
+ * peers:  programs of bench/peers.json that the stage is given, each by an environment variable with its path
  * leaks:  the machine is compared before and after (see testing/leaks.mjs)
  */
 export const stages = [
@@ -16,8 +17,27 @@ export const stages = [
     leaks: true,
     command: ['cargo', 'test', '--workspace', '--manifest-path', 'rust-native/Cargo.toml', '--no-fail-fast'],
   },
-  { name: 'unit', when: 'always', quick: true, budget: 240, counts: 'jest', leaks: true, command: ['jest', 'packages'] },
+  { name: 'unit', when: 'always', quick: true, budget: 240, counts: 'jest', leaks: true, command: ['jest', '--roots', 'packages'] },
   { name: 'tooling', when: 'always', quick: true, budget: 60, counts: 'lines', command: ['node', 'scripts/test/program.mjs'] },
   { name: 'readme', when: 'always', quick: false, budget: 120, counts: 'lines', leaks: true, command: ['node', 'scripts/readme.mjs'] },
   { name: 'pack', when: 'always', quick: false, budget: 120, counts: 'lines', leaks: true, command: ['node', 'test-e2e/pack/program.mjs'] },
+  {
+    name: 'e2e',
+    when: 'always',
+    quick: false,
+    budget: 300,
+    counts: 'jest',
+    leaks: true,
+    command: ['jest', '--roots', 'test-e2e', '--runInBand', '--testPathIgnorePatterns', '<rootDir>/test-e2e/conformance'],
+  },
+  {
+    name: 'conformance',
+    when: 'ci',
+    quick: false,
+    budget: 300,
+    counts: 'jest',
+    leaks: true,
+    peers: { BOX_CONFORMANCE: 'conformance' },
+    command: ['jest', '--roots', 'test-e2e/conformance', '--runInBand'],
+  },
 ]

@@ -5,6 +5,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { findPeer } from '../peers.mjs'
 import { repository, tool } from '../repository.mjs'
 import { countCargo, countJest, countLines } from './counts.mjs'
 import { findLeaks, markedProcesses, takeSnapshot } from './leaks.mjs'
@@ -62,7 +63,15 @@ async function runCommand(stage, run, log, report) {
     cwd: repository,
     detached: true,
     stdio: ['ignore', output, output],
-    env: { ...process.env, [marker]: value, TMPDIR: run.temporary, NX_DAEMON: 'false', NO_COLOR: '1', CARGO_TERM_COLOR: 'never' },
+    env: {
+      ...process.env,
+      ...peersOf(stage),
+      [marker]: value,
+      TMPDIR: run.temporary,
+      NX_DAEMON: 'false',
+      NO_COLOR: '1',
+      CARGO_TERM_COLOR: 'never',
+    },
   })
   closeSync(output)
   const { promise: interrupted, stop: stopListening } = interruption()
@@ -77,6 +86,12 @@ async function runCommand(stage, run, log, report) {
   stopListening()
   if (end.late || end.interrupted) await endEarly(child.pid, over, run)
   return end
+}
+
+/** A peer that can't be had leaves its variable out: the tests that need it are skipped by name. */
+function peersOf(stage) {
+  const found = Object.entries(stage.peers ?? {}).map(([variable, name]) => [variable, findPeer(name).path])
+  return Object.fromEntries(found.filter(([, path]) => path !== undefined))
 }
 
 function interruption() {
