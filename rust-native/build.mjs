@@ -36,7 +36,7 @@ function inputStamp() {
   const hash = createHash('sha256')
     .update(rustc('--version'))
     .update(process.env.RUSTFLAGS ?? '')
-  for (const path of inputs(folder).sort()) {
+  for (const path of inputs(folder).toSorted()) {
     hash.update(path.slice(folder.length)).update('\0').update(readFileSync(path)).update('\0')
   }
   return hash.digest('hex')

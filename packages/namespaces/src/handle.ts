@@ -1,4 +1,4 @@
-import type { ProcessTarget } from '@box/core'
+import type { BoxError, ProcessTarget } from '@box/core'
 import type { Readable, Writable } from 'node:stream'
 
 /** How a process ended. */
@@ -15,13 +15,15 @@ export interface Result {
   readonly cpu: { readonly user: number; readonly system: number }
   /** The largest resident set of the process or of one such child, in bytes. */
   readonly maxRss: number
+  /** Where the exit could not be read (`ERR_BOX_EXIT_STOLEN`): `exitCode` and `signal` are then null. */
+  readonly error?: BoxError
 }
 
 /** A process that was started. */
 export interface Process extends ProcessTarget {
   /** The process as the caller sees it. */
   readonly pid: number
-  /** Refers to the process until `close()` (pidfd_open(2)); it stays the handle's own. */
+  /** Refers to the process until it has ended (pidfd_open(2)); it stays the handle's own. @throws BoxError `ERR_BOX_STATE` after that. */
   readonly pidfd: number
   /** Standard input: an ended stream where it is not a pipe. */
   readonly stdin: Writable

@@ -4,7 +4,7 @@ import type { Device, Mount, Propagation } from './mounts.ts'
 import type { SeccompProfile } from './seccomp.ts'
 
 /** The kinds of namespace, by the names of the runtime specification (config-linux.md, "Namespaces"; namespaces(7)). */
-export type NamespaceKind = 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup' | 'time'
+export type NamespaceKind = 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup'
 
 /** A namespace held by a descriptor. The descriptor stays the giver's. */
 export interface NamespaceTarget {
@@ -53,12 +53,6 @@ export type ResourceLimitName =
  * of the caller's, which stays the caller's.
  */
 export type StandardStream = 'pipe' | 'inherit' | 'ignore' | number
-
-/** The size of a terminal in characters. */
-export interface TerminalSize {
-  readonly columns: number
-  readonly rows: number
-}
 
 /** What a process is to be. Everything is optional: without an option the process differs from its caller in nothing but its program. */
 export interface SpawnOptions {
@@ -129,8 +123,6 @@ export interface SpawnOptions {
    * three. Every other descriptor is closed. Default: `['ignore', 'pipe', 'pipe']`.
    */
   readonly stdio?: 'pipe' | 'inherit' | 'ignore' | readonly [StandardStream, StandardStream, StandardStream, ...number[]] | undefined
-  /** Gives the process a terminal of its own as its three standard streams, instead of `stdio`. Default: false. */
-  readonly terminal?: boolean | TerminalSize | undefined
   /**
    * Runs an init as process 1 that starts the command, forwards signals to it and reaps what is orphaned. Needs a new pid namespace.
    * Default: false, the command is process 1 itself.

@@ -41,6 +41,12 @@ impl Failure {
         }
     }
 
+    /// A system call that was made through libc and has just failed.
+    pub fn last_os_error(syscall: &'static str) -> Self {
+        let error = std::io::Error::last_os_error();
+        Self::syscall(syscall, rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO))
+    }
+
     /// Adds the file or folder concerned.
     #[must_use]
     pub fn at(mut self, path: impl AsRef<[u8]>) -> Self {

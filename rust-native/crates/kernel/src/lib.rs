@@ -3,6 +3,7 @@
 pub mod errno;
 pub mod error;
 pub mod file_ids;
+pub mod launch;
 pub mod mount;
 pub mod overlay;
 pub mod root;

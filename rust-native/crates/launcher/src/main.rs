@@ -1,1 +1,27 @@
-fn main() {}
+//! The launcher: one small static process for each process that starts containers. It receives plans over a socket, makes the children as
+//! its caller's own (`CLONE_PARENT`) and never waits for one. When the caller ends, it ends the children that were not told to live on.
+
+mod channel;
+mod children;
+mod clone;
+mod descriptors;
+mod device;
+mod enter;
+mod exec;
+mod identity;
+mod init;
+mod join;
+mod launch;
+mod mount;
+mod network;
+mod resolve;
+mod serve;
+mod start;
+mod stop;
+mod sys;
+
+fn main() {
+    if start::prepare_self().is_ok() {
+        serve::serve();
+    }
+}

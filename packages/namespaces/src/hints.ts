@@ -1,0 +1,13 @@
+import type { FailureObject } from '@box/native'
+
+/** What to do about a failure, where that is known. */
+export function hintOf(failure: FailureObject): string | undefined {
+  const { step, syscall, errno } = failure
+  if (syscall === 'clone3' && errno === 'EPERM')
+    return "an ordinary user needs a new user namespace ('user') with the others, and a host that allows it (kernel.unprivileged_userns_clone, AppArmor)"
+  if (syscall === 'clone3' && errno === 'ENOSPC') return 'raise user.max_*_namespaces of the host, or nest less deeply'
+  if (syscall === 'fsmount' || (syscall === 'fsconfig' && errno === 'EPERM'))
+    return 'inside another container the kernel allows a new proc or sysfs only where the outer one hides nothing of its own'
+  if (step === 'open the cgroup' && errno === 'ENOENT') return 'make the cgroup before the process'
+  return undefined
+}

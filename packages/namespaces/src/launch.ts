@@ -1,0 +1,151 @@
+import { abortable, BoxError, channels, fromNative } from '@box/core'
+import type { ProcessEvent } from '@box/native'
+import { closeSync, openSync } from 'node:fs'
+import { Child } from './child.ts'
+import type { Process } from './handle.ts'
+import { hintOf } from './hints.ts'
+import type { SpawnOptions } from './options.ts'
+import { type Plan, plan } from './plan.ts'
+import { start } from './reactor.ts'
+import { PipeEnd } from './streams.ts'
+
+/**
+ * Starts a command. Resolves when its program runs, that is after execve(2) has succeeded.
+ * The process ends when the caller does, unless it is `detached`.
+ * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` for an option, `ERR_BOX_COMMAND_NOT_FOUND` where the program is not there, `ERR_BOX_PERMISSION`,
+ * `ERR_BOX_UNSUPPORTED`, `ERR_BOX_SYSTEM` with `step`, `syscall`, `errno` and `path` of what failed.
+ */
+export async function spawn(command: readonly string[], options: SpawnOptions = {}): Promise<Process> {
+  return await launch(plan(command, options), options)
+}
+
+/** Starts what a plan says. A plan can be launched any number of times. See `spawn`. */
+export async function launch(compiled: Plan, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Process> {
+  options.signal?.throwIfAborted()
+  const context = { command: compiled.data.command }
+  return channels.launch.hasSubscribers
+    ? await channels.launch.tracePromise(() => begin(compiled, options.signal), context)
+    : await begin(compiled, options.signal)
+}
+
+async function begin(compiled: Plan, signal: AbortSignal | undefined): Promise<Process> {
+  const { data, timeout } = compiled
+  const deadline = timeout === undefined ? undefined : performance.now() + timeout
+  const opened: number[] = []
+  let events: Events | undefined
+  try {
+    const slots = data.given.map((slot) => {
+      switch (slot.from) {
+        case 'fd':
+          return slot.fd
+        case 'input':
+          return -1
+        case 'output':
+          return -2
+        case 'null':
+          return -3
+        case 'path': {
+          const fd = openNamespace(slot.path)
+          opened.push(fd)
+          return fd
+        }
+      }
+    })
+    events = new Events()
+    const { ends } = start(compiled.encoded, slots, events.receive)
+    events.streams(compiled, ends)
+  } finally {
+    for (const fd of opened) closeSync(fd)
+  }
+  const child = await abortable(events.started, signal, events.cancel)
+  watch(child, deadline, signal)
+  return child
+}
+
+function openNamespace(path: string): number {
+  try {
+    return openSync(path, 'r')
+  } catch (error) {
+    throw fromNative({
+      boxFailure: true,
+      message: `the namespace cannot be opened: ${path}`,
+      syscall: 'open',
+      errno: codeOf(error),
+      path,
+      step: 'join the namespaces',
+    })
+  }
+}
+
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : 'EIO'
+}
+
+/** Kills the child when its time is over, or when the signal says so. */
+function watch(child: Child, deadline: number | undefined, signal: AbortSignal | undefined): void {
+  if (deadline === undefined && signal === undefined) return
+  const timer = deadline === undefined ? undefined : setTimeout(() => child.expire(), Math.max(0, deadline - performance.now()))
+  const abort = (): void => void child.kill('SIGKILL')
+  if (signal?.aborted === true) abort()
+  else signal?.addEventListener('abort', abort, { once: true })
+  void child.exited.finally(() => {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', abort)
+  })
+}
+
+/** Puts the events of one launch together. */
+class Events {
+  readonly started: Promise<Child>
+  #resolve: (child: Child) => void = () => {}
+  #reject: (error: unknown) => void = () => {}
+  #child: Child | undefined
+  #cancelled = false
+  #ends = { stdin: new PipeEnd(undefined), stdout: new PipeEnd(undefined), stderr: new PipeEnd(undefined) }
+
+  constructor() {
+    this.started = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+  }
+
+  /** Assigns the caller's ends of the pipes. They come in the order of their slots. */
+  streams(compiled: Plan, fds: readonly number[]): void {
+    const pipes = compiled.data.given.flatMap((slot, index) => (slot.from === 'input' || slot.from === 'output' ? [index] : []))
+    const end = (number: number): PipeEnd => new PipeEnd(fds[pipes.indexOf(compiled.data.descriptors[number] ?? -1)])
+    this.#ends = { stdin: end(0), stdout: end(1), stderr: end(2) }
+  }
+
+  readonly receive = (event: ProcessEvent): void => {
+    switch (event.kind) {
+      case 'started':
+        this.#child = new Child(event.pid ?? 0, event.pidfd ?? -1, this.#ends)
+        if (this.#cancelled) this.#child.kill('SIGKILL')
+        this.#resolve(this.#child)
+        break
+      case 'failed':
+        this.#close()
+        this.#reject(
+          event.failure === undefined
+            ? new BoxError('ERR_BOX_SYSTEM', 'the launch failed')
+            : fromNative(event.failure, hintOf(event.failure)),
+        )
+        break
+      case 'exited':
+        this.#child?.ended(event)
+        if (this.#cancelled) this.#close()
+        break
+    }
+  }
+
+  /** The caller no longer waits for the start: what started is killed, and its streams are closed when it has ended. */
+  readonly cancel = (): void => {
+    this.#cancelled = true
+    this.#child?.kill('SIGKILL')
+  }
+
+  #close(): void {
+    for (const end of Object.values(this.#ends)) end.close()
+  }
+}

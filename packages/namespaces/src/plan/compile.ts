@@ -1,0 +1,121 @@
+import type { SpawnOptions, StandardStream } from '../options.ts'
+import { type PlanContext, currentContext } from './context.ts'
+import { Draft } from './draft.ts'
+import { compileFilesystem } from './filesystem.ts'
+import { compileIdentity, rootOf } from './identity.ts'
+import { absolute, invalid, text, whole } from './invalid.ts'
+import { type Namespaces, decideNamespaces, joinsOf, mapText } from './namespaces.ts'
+import { compileResources } from './resources.ts'
+import { compileSeccomp } from '../seccomp/compile.ts'
+import type { PlanData } from './steps.ts'
+
+/** The environment of a process that is given none. */
+const defaultEnvironment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
+
+/** Compiles options to a plan. Touches nothing. @throws BoxError `ERR_BOX_INVALID_ARGUMENT`, `ERR_BOX_PERMISSION`. */
+export function compile(command: readonly string[], options: SpawnOptions, context: PlanContext = currentContext()): PlanData {
+  if (!Array.isArray(command) || command.length === 0 || command[0] === '')
+    throw invalid('command', command, 'a list that begins with a program')
+  const namespaces = decideNamespaces(options, context)
+  const privileged = context.uid === 0
+  if (options.init === true && !namespaces.fresh.has('pid')) throw invalid('init', true, 'possible without a new pid namespace')
+  const draft = new Draft()
+  const descriptors = compileStreams(options, draft)
+  const joins = joinsOf(namespaces, draft)
+  compileResources(options, draft)
+  if (namespaces.foreignUser) draft.add({ do: 'become', ...rootOf(namespaces) })
+  if (namespaces.fresh.has('cgroup')) draft.add({ do: 'cgroupNamespace' })
+  compileNames(options, namespaces, draft)
+  if (namespaces.fresh.has('network')) draft.add({ do: 'loopback' })
+  for (const [name, value] of Object.entries(options.sysctls ?? {}))
+    draft.add({ do: 'sysctl', name: sysctlPath(name), value: text('sysctls', value) })
+  compileFilesystem(options, namespaces, context, draft)
+  draft.add({ do: 'umask', mask: whole('umask', options.umask ?? 0o022, 0, 0o777) })
+  draft.add({ do: 'directory', path: directoryOf(options, namespaces, context) })
+  // Without no_new_privs a filter needs CAP_SYS_ADMIN, which the change of the user takes away.
+  if (options.noNewPrivileges !== true) compileFilter(options, draft)
+  compileIdentity(options, namespaces, privileged, draft)
+  if (options.noNewPrivileges === true) {
+    draft.add({ do: 'noNewPrivileges' })
+    compileFilter(options, draft)
+  }
+  return {
+    detached: options.detached ?? false,
+    init: options.init ?? false,
+    denySetgroups: namespaces.maps?.self ?? false,
+    mapSelf: namespaces.maps?.self ?? false,
+    namespaces: [...namespaces.fresh].filter((kind) => kind !== 'cgroup'),
+    joins,
+    uidMap: namespaces.maps === undefined ? '' : mapText(namespaces.maps.uid),
+    gidMap: namespaces.maps === undefined ? '' : mapText(namespaces.maps.gid),
+    cgroupV2: options.cgroup?.paths.v2 ?? '',
+    cgroupV1: options.cgroup?.paths.v1 ?? [],
+    given: draft.given,
+    descriptors,
+    prepare: draft.prepare,
+    enter: draft.enter,
+    command: command.map((argument) => text('command', argument)),
+    environment: environmentOf(options.env ?? defaultEnvironment),
+  }
+}
+
+function compileStreams(options: SpawnOptions, draft: Draft): number[] {
+  const stdio = options.stdio ?? ['ignore', 'pipe', 'pipe']
+  const streams: readonly StandardStream[] = typeof stdio === 'string' ? [stdio, stdio, stdio] : stdio
+  if (streams.length < 3) throw invalid('stdio', streams.join(', '), 'a word or a list of at least three')
+  return streams.map((stream, number) => {
+    if (typeof stream === 'number') return draft.give({ from: 'fd', fd: whole('stdio', stream, 0, 0x7fff_ffff) })
+    if (number > 2) throw invalid('stdio', stream, 'a descriptor: only the first three can be words')
+    switch (stream) {
+      case 'pipe':
+        return draft.give({ from: number === 0 ? 'input' : 'output' })
+      case 'inherit':
+        return draft.give({ from: 'fd', fd: number })
+      case 'ignore':
+        return draft.give({ from: 'null' })
+      default:
+        throw invalid('stdio', stream, "'pipe', 'inherit', 'ignore' or a descriptor")
+    }
+  })
+}
+
+function compileFilter({ seccomp }: SpawnOptions, draft: Draft): void {
+  if (seccomp === undefined) return
+  const filter = compileSeccomp(seccomp)
+  draft.add({ do: 'seccomp', flags: filter.flags, filter: filter.program })
+}
+
+function compileNames(options: SpawnOptions, namespaces: Namespaces, draft: Draft): void {
+  const { hostname, domainname } = options
+  if ((hostname ?? domainname) === undefined) return
+  // In the caller's own namespace it would rename the host.
+  if (!namespaces.fresh.has('uts')) throw invalid('hostname', hostname ?? domainname, 'possible without a new uts namespace')
+  if (hostname !== undefined) draft.add({ do: 'hostname', name: nameOf('hostname', hostname) })
+  if (domainname !== undefined) draft.add({ do: 'domainname', name: nameOf('domainname', domainname) })
+}
+
+function nameOf(option: string, name: string): string {
+  if (Buffer.byteLength(text(option, name)) > 64) throw invalid(option, name, 'a name of at most 64 bytes')
+  return name
+}
+
+function sysctlPath(name: string): string {
+  text('sysctls', name)
+  const path = name.includes('/') ? name : name.replaceAll('.', '/')
+  if (!/^[A-Za-z0-9_-]+(\/[A-Za-z0-9_.:-]+)+$/.test(path) || path.split('/').includes('..'))
+    throw invalid('sysctls', name, 'the name of a kernel parameter')
+  return path
+}
+
+function directoryOf(options: SpawnOptions, namespaces: Namespaces, context: PlanContext): string {
+  if (options.cwd !== undefined) return absolute('cwd', options.cwd)
+  return options.root !== undefined || namespaces.joined.has('mount') ? '/' : context.cwd
+}
+
+function environmentOf(env: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.entries(env).flatMap(([name, value]) => {
+    if (value === undefined) return []
+    if (name === '' || name.includes('=')) throw invalid('env', name, 'the name of a variable')
+    return [text('env', `${name}=${value}`)]
+  })
+}

@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs'
+
+/** A cgroup hierarchy of v1 as it is mounted: the folder's name, and what names the hierarchy to mount(2). */
+export interface Hierarchy {
+  readonly name: string
+  readonly parameters: readonly (readonly [string, string])[]
+}
+
+/** What a plan depends on beside its options. */
+export interface PlanContext {
+  readonly uid: number
+  readonly gid: number
+  readonly cwd: string
+  /** How cgroups are mounted below /sys/fs/cgroup. */
+  readonly cgroups: () => { readonly unified: 'only' | 'beside' | 'none'; readonly v1: readonly Hierarchy[] }
+}
+
+/** The caller's, as it is now. */
+export function currentContext(): PlanContext {
+  return { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, cwd: process.cwd(), cgroups: mountedCgroups }
+}
+
+let cached: ReturnType<PlanContext['cgroups']> | undefined
+
+function mountedCgroups(): ReturnType<PlanContext['cgroups']> {
+  cached ??= parseCgroups(readFileSync('/proc/self/mountinfo', 'utf8'))
+  return cached
+}
+
+/** Reads the cgroup mounts below /sys/fs/cgroup out of mountinfo (proc_pid_mountinfo(5)). */
+export function parseCgroups(mountinfo: string): ReturnType<PlanContext['cgroups']> {
+  let unified: 'only' | 'beside' | 'none' = 'none'
+  const v1: Hierarchy[] = []
+  for (const line of mountinfo.split('\n')) {
+    const [before, after] = line.split(' - ')
+    const target = before?.split(' ')[4]
+    const [type, , options] = after?.split(' ') ?? []
+    if (target === undefined || options === undefined) continue
+    if (type === 'cgroup2' && target === '/sys/fs/cgroup') unified = 'only'
+    if (type === 'cgroup2' && target === '/sys/fs/cgroup/unified') unified = 'beside'
+    if (type !== 'cgroup' || !target.startsWith('/sys/fs/cgroup/')) continue
+    v1.push({ name: target.slice('/sys/fs/cgroup/'.length), parameters: hierarchyParameters(options) })
+  }
+  return { unified, v1 }
+}
+
+/** Options of the super block that do not name the hierarchy. */
+const others = new Set(['rw', 'ro', 'xattr', 'noprefix', 'clone_children', 'cpuset_v2_mode', 'favordynmods', 'seclabel'])
+
+function hierarchyParameters(options: string): [string, string][] {
+  const named = options.split(',').filter((option) => !others.has(option) && !option.startsWith('release_agent='))
+  const parameters = named.map((option): [string, string] => {
+    const [name = '', value = ''] = option.split('=')
+    return [name, value]
+  })
+  return parameters.some(([, value]) => value === '') ? parameters : [['none', ''], ...parameters]
+}

@@ -1,0 +1,135 @@
+import type { EnterStep, GivenSlot, PlanData, PrepareStep, SlotReference } from './steps.ts'
+
+/** The plan in words: the two halves, step by step. */
+export function explain(plan: PlanData): string {
+  const name = (slot: SlotReference): string => ('given' in slot ? `given ${slot.given}` : `prepared ${slot.prepared}`)
+  const lines = [
+    `command  ${plan.command.map((argument) => JSON.stringify(argument)).join(' ')}`,
+    `descriptors  ${plan.descriptors.map((slot, number) => `${number} ${givenText(plan.given[slot])}`).join(', ')}`,
+    'prepare, outside:',
+    ...numbered(plan.prepare.map((step) => prepareText(step, name))),
+    'process:',
+    ...numbered(processText(plan, name)),
+    'enter, inside:',
+    ...numbered([...plan.enter.map((step) => enterText(step, name)), `execute ${plan.command[0] ?? ''}`]),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+type Name = (slot: SlotReference) => string
+
+function numbered(texts: readonly string[]): string[] {
+  return texts.length === 0 ? ['     nothing'] : texts.map((text, index) => `${String(index + 1).padStart(4)} ${text}`)
+}
+
+function givenText(slot: GivenSlot | undefined): string {
+  switch (slot?.from) {
+    case 'fd':
+      return `descriptor ${slot.fd}`
+    case 'path':
+      return slot.path
+    case 'input':
+    case 'output':
+      return 'pipe'
+    default:
+      return '/dev/null'
+  }
+}
+
+function processText(plan: PlanData, name: Name): string[] {
+  const lines = plan.joins.map((join) => `join ${join.kinds.join(', ')} (${name(join.slot)})`)
+  lines.push(`clone with ${plan.namespaces.length === 0 ? 'no new namespace' : `new ${plan.namespaces.join(', ')}`}`)
+  if (plan.cgroupV2 !== '') lines.push(`born in ${plan.cgroupV2}`)
+  for (const path of plan.cgroupV1) lines.push(`enter ${path}`)
+  if (plan.uidMap !== '') lines.push(`map uids ${mapWords(plan.uidMap)}; gids ${mapWords(plan.gidMap)}`)
+  lines.push(plan.detached ? 'lives on when the caller ends' : 'ends when the caller ends')
+  if (plan.init) lines.push('an init is process 1')
+  return lines
+}
+
+function mapWords(map: string): string {
+  return map
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [inside, outside, size] = line.split(' ')
+      return `${inside}→${outside} ×${size}`
+    })
+    .join(', ')
+}
+
+function prepareText(step: PrepareStep, name: Name): string {
+  switch (step.do) {
+    case 'source':
+      return `open ${step.path} as a mount${extras(step.attributes)}`
+    case 'tree':
+      return `clone the mount ${name(step.slot)}${extras(step.attributes)}`
+    case 'device':
+      return `open the ${step.type} device ${step.path}, checked to be ${step.major}:${step.minor}`
+  }
+}
+
+function extras(words: readonly string[]): string {
+  return words.length === 0 ? '' : ` (${words.join(', ')})`
+}
+
+function enterText(step: EnterStep, name: Name): string {
+  switch (step.do) {
+    case 'become':
+      return `become user ${step.uid}, group ${step.gid} of the user namespace`
+    case 'hostname':
+      return `host name ${step.name}`
+    case 'domainname':
+      return `domain name ${step.name}`
+    case 'loopback':
+      return 'bring lo up'
+    case 'cgroupNamespace':
+      return 'new cgroup namespace'
+    case 'sysctl':
+      return `sysctl ${step.name} = ${step.value}`
+    case 'rlimit':
+      return `limit ${step.resource} to ${step.soft} (hard ${step.hard})`
+    case 'oomScoreAdj':
+      return `oom_score_adj ${step.value}`
+    case 'propagation':
+      return `propagation of all mounts ${step.propagation}`
+    case 'root':
+      return `attach the root (${name(step.slot)})`
+    case 'mount':
+      return `mount ${step.kind} at ${step.target}${extras([...step.parameters.map(([key, value]) => (value === '' ? key : `${key}=${value}`)), ...step.attributes])}`
+    case 'bind':
+      return `bind ${step.source === '' ? name(step.slot) : step.source} at ${step.target}${extras(step.attributes)}`
+    case 'attributes':
+      return `make ${step.target} ${step.attributes.join(', ')}`
+    case 'device':
+      return `${step.slot === undefined ? 'make' : 'bind'} ${step.path}, ${step.type} ${step.major}:${step.minor}`
+    case 'link':
+      return `link ${step.path} → ${step.value}`
+    case 'pivot':
+      return 'pivot into the root, detach the old one'
+    case 'readOnlyPath':
+      return `make ${step.path} read-only, if it is there`
+    case 'mask':
+      return `hide ${step.path}, if it is there`
+    case 'umask':
+      return `umask 0${step.mask.toString(8)}`
+    case 'directory':
+      return `change to ${step.path}`
+    case 'terminal':
+      return 'take the terminal'
+    case 'bounding':
+      return `bounding set ${capabilityText(step.capabilities)}`
+    case 'user':
+      return `user ${step.uid}, group ${step.gid}${step.groups === undefined ? '' : `, additional groups ${step.groups.join(', ') || 'none'}`}`
+    case 'capabilities':
+      return `capabilities: effective ${capabilityText(step.effective)}; permitted ${capabilityText(step.permitted)}; inheritable ${capabilityText(step.inheritable)}; ambient ${capabilityText(step.ambient)}`
+    case 'noNewPrivileges':
+      return 'no new privileges'
+    case 'seccomp':
+      return `filter of ${step.filter.length / 8} instructions`
+  }
+}
+
+function capabilityText(set: bigint): string {
+  return `0x${set.toString(16)}`
+}

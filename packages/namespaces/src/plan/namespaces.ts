@@ -1,0 +1,128 @@
+import type { IdMapping } from '@box/core'
+import { BoxError } from '@box/core'
+import type { NamespaceChoice, NamespaceKind, SpawnOptions } from '../options.ts'
+import type { PlanContext } from './context.ts'
+import type { Draft } from './draft.ts'
+import { id, invalid, whole } from './invalid.ts'
+import type { Join } from './steps.ts'
+
+const kinds: readonly NamespaceKind[] = ['user', 'pid', 'mount', 'uts', 'ipc', 'network', 'cgroup']
+
+/** Which namespaces the process has, once decided. */
+export interface Namespaces {
+  readonly fresh: ReadonlySet<NamespaceKind>
+  readonly joined: ReadonlyMap<NamespaceKind, Exclude<NamespaceChoice, 'new' | 'host'>>
+  /** The maps of a new user namespace. */
+  readonly maps: Maps | undefined
+  /** Whether the process is in another user namespace than the caller. */
+  readonly foreignUser: boolean
+  /** Whether setgroups(2) is forbidden inside. */
+  readonly groupsForbidden: boolean
+}
+
+interface Maps {
+  readonly uid: readonly IdMapping[]
+  readonly gid: readonly IdMapping[]
+  readonly self: boolean
+}
+
+/** Decides about the namespaces. */
+export function decideNamespaces(options: SpawnOptions, context: PlanContext): Namespaces {
+  const fresh = new Set<NamespaceKind>()
+  const joined = new Map<NamespaceKind, Exclude<NamespaceChoice, 'new' | 'host'>>()
+  for (const [kind, choice] of choices(options)) {
+    if (choice === 'new') fresh.add(kind)
+    else if (choice !== 'host') joined.set(kind, choice)
+  }
+  const owner = options.root?.userNamespace
+  if (owner !== undefined && !joined.has('user')) {
+    // Root makes a namespace of the same maps, one for each process; another user can only enter the one that the root was made in.
+    if (context.uid === 0) fresh.add('user')
+    else {
+      fresh.delete('user')
+      joined.set('user', { fd: owner.fd })
+    }
+  }
+  if (options.root !== undefined && !fresh.has('mount')) throw invalid('root', 'a root', 'possible without a new mount namespace')
+  const maps = fresh.has('user') ? decideMaps(options, context) : undefined
+  if (maps === undefined && (options.uidMappings ?? options.gidMappings) !== undefined)
+    throw invalid('uidMappings', 'a map', 'possible without a new user namespace')
+  const unprivileged = context.uid !== 0
+  return {
+    fresh,
+    joined,
+    maps,
+    foreignUser: fresh.has('user') || joined.has('user'),
+    groupsForbidden: unprivileged && (maps !== undefined || joined.has('user')),
+  }
+}
+
+function choices(options: SpawnOptions): [NamespaceKind, NamespaceChoice][] {
+  const given = options.namespaces
+  if (given === undefined) return []
+  const pairs: [string, NamespaceChoice | undefined][] = isList(given) ? given.map((kind) => [kind, 'new']) : Object.entries(given)
+  return pairs.flatMap(([name, choice]): [NamespaceKind, NamespaceChoice][] => {
+    const kind = kinds.find((one) => one === name)
+    if (kind === undefined) throw invalid('namespaces', name, `one of ${kinds.join(', ')}`)
+    return choice === undefined ? [] : [[kind, checkedChoice(kind, choice)]]
+  })
+}
+
+function isList(given: NonNullable<SpawnOptions['namespaces']>): given is readonly NamespaceKind[] {
+  return Array.isArray(given)
+}
+
+function checkedChoice(kind: NamespaceKind, choice: NamespaceChoice): NamespaceChoice {
+  const right = typeof choice === 'string' ? choice === 'new' || choice === 'host' || choice.startsWith('/') : typeof choice === 'object'
+  if (!right) throw invalid(`namespaces.${kind}`, choice, "'new', 'host', a process, a namespace or an absolute path")
+  return choice
+}
+
+function decideMaps(options: SpawnOptions, context: PlanContext): Maps {
+  const owner = options.root?.userNamespace
+  const uid = options.uidMappings ?? owner?.uidMappings
+  const gid = options.gidMappings ?? owner?.gidMappings
+  if ((uid === undefined) !== (gid === undefined)) throw invalid('uidMappings', 'a map of one kind', 'complete: both maps, or none')
+  if (context.uid === 0) {
+    const all: readonly IdMapping[] = [{ containerId: 0, hostId: 0, size: 0xffff_ffff }]
+    return { uid: checkedMap('uidMappings', uid ?? all), gid: checkedMap('gidMappings', gid ?? all), self: false }
+  }
+  const maps = {
+    uid: checkedMap('uidMappings', uid ?? [{ containerId: 0, hostId: context.uid, size: 1 }]),
+    gid: checkedMap('gidMappings', gid ?? [{ containerId: 0, hostId: context.gid, size: 1 }]),
+    self: true,
+  }
+  const isSelf = (map: readonly IdMapping[], own: number): boolean => map.length === 1 && map[0]?.hostId === own && map[0].size === 1
+  if (isSelf(maps.uid, context.uid) && isSelf(maps.gid, context.gid)) return maps
+  throw new BoxError('ERR_BOX_PERMISSION', 'an ordinary user can map only its own user and group id', {
+    hint: 'leave uidMappings and gidMappings out, or run as root',
+  })
+}
+
+function checkedMap(option: string, map: readonly IdMapping[]): readonly IdMapping[] {
+  if (map.length === 0 || map.length > 340) throw invalid(option, `a list of ${map.length}`, 'a list of 1 to 340 ranges')
+  for (const { containerId, hostId, size } of map) {
+    id(option, containerId)
+    id(option, hostId)
+    whole(option, size, 1, 0xffff_ffff)
+  }
+  return map
+}
+
+/** A map as user_namespaces(7) has it. */
+export function mapText(map: readonly IdMapping[]): string {
+  return map.map(({ containerId, hostId, size }) => `${containerId} ${hostId} ${size}\n`).join('')
+}
+
+/** Which joins that makes, each with its descriptor. */
+export function joinsOf(namespaces: Namespaces, draft: Draft): Join[] {
+  const joins: Join[] = []
+  const byProcess = new Map<number, NamespaceKind[]>()
+  for (const [kind, choice] of namespaces.joined) {
+    if (typeof choice === 'string') joins.push({ kinds: [kind], slot: { given: draft.give({ from: 'path', path: choice }) } })
+    else if ('pidfd' in choice) byProcess.set(choice.pidfd, [...(byProcess.get(choice.pidfd) ?? []), kind])
+    else joins.push({ kinds: [kind], slot: draft.giveFd(choice.fd) })
+  }
+  for (const [pidfd, together] of byProcess) joins.push({ kinds: together, slot: draft.giveFd(pidfd) })
+  return joins
+}

@@ -1,0 +1,113 @@
+/**
+ * A launch plan as data. The launcher's side of the same words is `rust-native/crates/plan/src/steps.rs`.
+ */
+import type { NamespaceKind } from '../options.ts'
+
+/** Where a given descriptor comes from: a copy of one of the caller's, a path, a pipe that the caller writes or reads, or /dev/null. */
+export type GivenSlot =
+  | { readonly from: 'fd'; readonly fd: number }
+  | { readonly from: 'path'; readonly path: string }
+  | { readonly from: 'input' | 'output' | 'null' }
+
+/** A descriptor of the plan: one that is given, or what a step of `prepare` opens. */
+export type SlotReference = { readonly given: number } | { readonly prepared: number }
+
+export interface Join {
+  /** Several where the slot is a pidfd. */
+  readonly kinds: readonly NamespaceKind[]
+  readonly slot: SlotReference
+}
+
+/** `MOUNT_ATTR_…` by name (mount_setattr(2)). */
+export type Attribute = 'readOnly' | 'nosuid' | 'nodev' | 'noexec' | 'noatime' | 'nosymfollow'
+
+export type PrepareStep =
+  | { readonly do: 'source'; readonly path: string; readonly recursive: boolean; readonly attributes: readonly Attribute[] }
+  | { readonly do: 'tree'; readonly slot: SlotReference; readonly recursive: boolean; readonly attributes: readonly Attribute[] }
+  | { readonly do: 'device'; readonly path: string; readonly type: 'char' | 'block'; readonly major: number; readonly minor: number }
+
+export type EnterStep =
+  | { readonly do: 'become'; readonly uid: number; readonly gid: number }
+  | { readonly do: 'hostname'; readonly name: string }
+  | { readonly do: 'domainname'; readonly name: string }
+  | { readonly do: 'loopback' }
+  | { readonly do: 'cgroupNamespace' }
+  | { readonly do: 'sysctl'; readonly name: string; readonly value: string }
+  | { readonly do: 'rlimit'; readonly resource: string; readonly soft: number; readonly hard: number }
+  | { readonly do: 'oomScoreAdj'; readonly value: number }
+  | { readonly do: 'propagation'; readonly propagation: string }
+  | { readonly do: 'root'; readonly slot: SlotReference }
+  | {
+      readonly do: 'mount'
+      readonly kind: string
+      readonly target: string
+      /** Names and values; an empty value is a flag. */
+      readonly parameters: readonly (readonly [string, string])[]
+      readonly attributes: readonly Attribute[]
+      readonly propagation?: string | undefined
+      /** Whether the caller's own is bound where the kernel refuses a new one. */
+      readonly orBind?: boolean | undefined
+    }
+  | {
+      readonly do: 'bind'
+      readonly slot: SlotReference
+      readonly source: string
+      readonly target: string
+      readonly recursive: boolean
+      readonly attributes: readonly Attribute[]
+      readonly propagation?: string | undefined
+    }
+  | { readonly do: 'attributes'; readonly target: string; readonly recursive: boolean; readonly attributes: readonly Attribute[] }
+  | {
+      readonly do: 'device'
+      readonly path: string
+      readonly type: 'char' | 'block' | 'fifo'
+      readonly major: number
+      readonly minor: number
+      readonly mode: number
+      readonly uid: number
+      readonly gid: number
+      /** The caller's node, which is bound. Without one the node is made. */
+      readonly slot?: SlotReference | undefined
+    }
+  | { readonly do: 'link'; readonly path: string; readonly value: string }
+  | { readonly do: 'pivot' }
+  | { readonly do: 'readOnlyPath'; readonly path: string }
+  | { readonly do: 'mask'; readonly path: string }
+  | { readonly do: 'umask'; readonly mask: number }
+  | { readonly do: 'directory'; readonly path: string }
+  | { readonly do: 'terminal' }
+  | { readonly do: 'bounding'; readonly capabilities: bigint }
+  | { readonly do: 'user'; readonly uid: number; readonly gid: number; readonly groups: readonly number[] | undefined }
+  | {
+      readonly do: 'capabilities'
+      readonly effective: bigint
+      readonly permitted: bigint
+      readonly inheritable: bigint
+      readonly ambient: bigint
+    }
+  | { readonly do: 'noNewPrivileges' }
+  | { readonly do: 'seccomp'; readonly flags: number; readonly filter: Uint8Array }
+
+/** What is launched. */
+export interface PlanData {
+  readonly detached: boolean
+  readonly init: boolean
+  readonly denySetgroups: boolean
+  readonly mapSelf: boolean
+  /** Those that come with the clone. */
+  readonly namespaces: readonly NamespaceKind[]
+  readonly joins: readonly Join[]
+  /** The content of uid_map and gid_map; empty without a new user namespace. */
+  readonly uidMap: string
+  readonly gidMap: string
+  readonly cgroupV2: string
+  readonly cgroupV1: readonly string[]
+  readonly given: readonly GivenSlot[]
+  /** Which given slot becomes descriptor 0, 1, 2 and so on. */
+  readonly descriptors: readonly number[]
+  readonly prepare: readonly PrepareStep[]
+  readonly enter: readonly EnterStep[]
+  readonly command: readonly string[]
+  readonly environment: readonly string[]
+}

@@ -1,0 +1,71 @@
+//! The clone, and the id maps of what it made.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+
+use box_plan::{Outcome, Plan, flags};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::channel;
+use crate::start::write_proc;
+use crate::stop::{Context, Result};
+use crate::sys::{self, Cloned};
+
+/// Which side this is.
+pub enum Made {
+    /// The child, with what it waits on until its maker has answered and has mapped its ids.
+    Child(OwnedFd),
+    /// The one that made it: the child's pidfd.
+    Maker(OwnedFd),
+}
+
+/// Makes the child in its namespaces and group, a child of this process's parent; says so, maps its ids, and lets it go on. A child that
+/// nobody knows of does nothing: where its maker ends before, it ends, too.
+pub fn make(plan: &Plan<'_>, cgroup: Option<&OwnedFd>, answer: &OwnedFd) -> Result<Made> {
+    let (read, write) = pipe_with(PipeFlags::CLOEXEC).call("pipe2")?;
+    let clone_flags = u64::from(plan.namespaces) | libc::CLONE_PARENT as u64;
+    match sys::clone3(clone_flags, cgroup.map(AsFd::as_fd)).call("clone3")? {
+        Cloned::Child => Ok(Made::Child(read)),
+        Cloned::Maker { pid, pidfd } => {
+            channel::send(answer, &Outcome::Started { pid }, Some(pidfd.as_fd()));
+            if !plan.uid_map.is_empty() && plan.flags & flags::MAP_SELF == 0 {
+                map(plan, pid).inspect_err(|_| sys::kill_by(&pidfd))?;
+            }
+            let _ = rustix::io::write(&write, &[1]);
+            Ok(Made::Maker(pidfd))
+        }
+    }
+}
+
+fn map(plan: &Plan<'_>, pid: u32) -> Result<()> {
+    let mut files = Vec::with_capacity(3);
+    if plan.flags & flags::DENY_SETGROUPS != 0 {
+        files.push(("setgroups", b"deny".as_slice()));
+    }
+    files.push(("gid_map", plan.gid_map.to_bytes()));
+    files.push(("uid_map", plan.uid_map.to_bytes()));
+    for (name, content) in files {
+        let path = CString::new(format!("{pid}/{name}")).unwrap_or_default();
+        write_proc(&path, content).call_at("write", &path)?;
+    }
+    Ok(())
+}
+
+/// Waits for the maker, and maps the caller's own id where that is left to the child.
+pub fn await_maker(plan: &Plan<'_>, barrier: &OwnedFd) -> Result<()> {
+    // The end without a byte: the maker has gone, or says itself what failed.
+    if rustix::io::read(barrier, &mut [0]).call("read")? == 0 {
+        sys::exit(127);
+    }
+    if plan.uid_map.is_empty() || plan.flags & flags::MAP_SELF == 0 {
+        return Ok(());
+    }
+    // The files of /proc/self belong to an ordinary user only while the process is dumpable.
+    sys::prctl(libc::PR_SET_DUMPABLE, 1).call("prctl")?;
+    if plan.flags & flags::DENY_SETGROUPS != 0 {
+        write_proc(c"self/setgroups", b"deny").call_at("write", c"/proc/self/setgroups")?;
+    }
+    write_proc(c"self/gid_map", plan.gid_map.to_bytes()).call_at("write", c"/proc/self/gid_map")?;
+    write_proc(c"self/uid_map", plan.uid_map.to_bytes()).call_at("write", c"/proc/self/uid_map")?;
+    sys::prctl(libc::PR_SET_DUMPABLE, 0).call("prctl")
+}

@@ -1,0 +1,154 @@
+//! The interpreter: one step after the other, in the child.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use box_plan::{Plan, Step};
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::clone::await_maker;
+use crate::device::{self, Node};
+use crate::launch::{Cgroups, Descriptors};
+use crate::mount::{self, Settings, Source};
+use crate::start::write_proc;
+use crate::stop::{Context, Result, during, refused};
+use crate::{exec, identity, network, sys};
+
+/// Does all steps and becomes the program. Comes back with the reason why not.
+pub fn enter(plan: &Plan<'_>, given: &Descriptors<'_>, cgroups: &Cgroups, barrier: &OwnedFd) -> Result<()> {
+    await_maker(plan, barrier).map_err(|stop| during(stop, "map the ids"))?;
+    rustix::process::umask(Mode::empty());
+    let _ = rustix::process::setsid();
+    for tasks in &cgroups.v1 {
+        // 0 is the writing thread itself: it has no other, and the process moves with it.
+        rustix::io::write(tasks, b"0").call("write").map_err(|stop| during(stop, "enter the cgroup"))?;
+    }
+    let mut child = Child { given, root: None, empty: None, keeps_capabilities: keeps_capabilities(plan) };
+    for step in &plan.enter {
+        child.perform(step).map_err(|stop| during(stop, step.name()))?;
+    }
+    exec::exec(plan, given)
+}
+
+/// Whether a later step sets capabilities: the change of the user must not drop them before.
+fn keeps_capabilities(plan: &Plan<'_>) -> bool {
+    plan.enter.iter().any(|step| matches!(step, Step::Capabilities { .. }))
+}
+
+struct Child<'a> {
+    given: &'a Descriptors<'a>,
+    /// The root that targets are resolved in.
+    root: Option<OwnedFd>,
+    /// The folder that masks folders.
+    empty: Option<OwnedFd>,
+    keeps_capabilities: bool,
+}
+
+impl Child<'_> {
+    fn perform(&mut self, step: &Step<'_>) -> Result<()> {
+        match *step {
+            Step::Become { uid, gid } => identity::set_ids(uid, gid),
+            Step::Hostname(name) => rustix::system::sethostname(name.to_bytes()).call("sethostname"),
+            Step::Domainname(name) => sys::setdomainname(name.to_bytes()).call("setdomainname"),
+            Step::Loopback => network::loopback_up(),
+            Step::CgroupNamespace => sys::unshare(libc::CLONE_NEWCGROUP).call("unshare"),
+            Step::Sysctl { name, value } => {
+                let path = [b"sys/", name.to_bytes()].concat();
+                let path = std::ffi::CString::new(path).unwrap_or_default();
+                write_proc(&path, value.to_bytes()).call_at("write", &path)
+            }
+            Step::Rlimit { resource, soft, hard } => sys::setrlimit(resource, soft, hard).call("prlimit"),
+            Step::OomScoreAdj(value) => {
+                write_proc(c"self/oom_score_adj", value.to_string().as_bytes()).call_at("write", c"/proc/self/oom_score_adj")
+            }
+            Step::Umask(mask) => {
+                rustix::process::umask(Mode::from_raw_mode(mask));
+                Ok(())
+            }
+            Step::Directory(path) => change_directory(path),
+            Step::Terminal => exec::take_terminal(self.file(0)?),
+            Step::Bounding(keep) => identity::bound(keep),
+            Step::User { uid, gid, set_groups, ref groups } => {
+                if self.keeps_capabilities {
+                    identity::keep_capabilities()?;
+                }
+                if set_groups != 0 {
+                    identity::set_groups(groups)?;
+                }
+                identity::set_ids(uid, gid)
+            }
+            Step::Capabilities { effective, permitted, inheritable, ambient } => {
+                identity::set_capabilities(effective, permitted, inheritable, ambient)
+            }
+            Step::NoNewPrivileges => sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1).call("prctl"),
+            Step::Seccomp { flags, filter } => sys::seccomp(flags, filter).call("seccomp"),
+            _ => self.perform_in_root(step),
+        }
+    }
+
+    /// The steps that concern the file system.
+    fn perform_in_root(&mut self, step: &Step<'_>) -> Result<()> {
+        match *step {
+            Step::Propagation(flags) => mount::propagate(flags),
+            Step::Root { slot } => {
+                let source = self.source(slot, c"/")?;
+                self.root = Some(mount::attach_root(source)?);
+                Ok(())
+            }
+            Step::Mount { options, attributes, propagation, kind, target, ref parameters } => {
+                mount::mount_new(self.root()?, kind, target, parameters, Settings { attributes, propagation, options })
+            }
+            Step::Bind { options, attributes, propagation, slot, source, target } => {
+                let source = self.source(slot, source)?;
+                mount::mount_prepared(self.root()?, source, target, Settings { attributes, propagation, options })
+            }
+            Step::Attributes { options, attributes, target } => {
+                mount::set_attributes(self.root()?, target, Settings { attributes, propagation: 0, options })
+            }
+            Step::Device { kind, mode, major, minor, uid, gid, slot, path } => {
+                let node = Node { kind, mode, major, minor, uid, gid, path };
+                if slot == u16::MAX {
+                    return device::make(self.root()?, &node);
+                }
+                let source = self.source(slot, path)?;
+                device::bind(self.root()?, &node, source)
+            }
+            Step::Link { value, path } => device::link(self.root()?, value, path),
+            Step::Pivot => mount::pivot(self.root()?),
+            Step::ReadOnly(path) => mount::read_only(self.root()?, path),
+            Step::Mask(path) => {
+                let mut empty = self.empty.take();
+                let result = mount::mask(self.root()?, path, &mut empty);
+                self.empty = empty;
+                result
+            }
+            _ => Err(Errno::NOSYS).call("enter"),
+        }
+    }
+
+    fn root(&mut self) -> Result<BorrowedFd<'_>> {
+        if self.root.is_none() {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            self.root = Some(rustix::fs::openat(CWD, c"/", flags, Mode::empty()).call("open")?);
+        }
+        self.root.as_ref().map(AsFd::as_fd).ok_or(Errno::BADF).call("open")
+    }
+
+    fn file(&self, slot: u16) -> Result<BorrowedFd<'static>> {
+        use std::os::fd::AsRawFd;
+        // The descriptors stay open until execve.
+        self.given.files.get(usize::from(slot)).map(|file| sys::borrow(file.as_raw_fd())).ok_or(Errno::BADF).call("fcntl")
+    }
+
+    fn source<'p>(&self, slot: u16, path: &'p std::ffi::CStr) -> Result<Source<'p>> {
+        let kind = self.given.kinds.get(usize::from(slot)).copied().unwrap_or(box_plan::slot::PLAIN);
+        Ok(Source { file: self.file(slot)?, kind, path })
+    }
+}
+
+/// chdir(2). A folder that was reached by a descriptor from outside has no path below the root, and getcwd(2) says so.
+fn change_directory(path: &std::ffi::CStr) -> Result<()> {
+    rustix::process::chdir(path).call_at("chdir", path)?;
+    let reached = rustix::process::getcwd(Vec::new()).call_at("getcwd", path)?;
+    if reached.to_bytes().first() == Some(&b'/') { Ok(()) } else { Err(refused("ERR_BOX_INVALID_ARGUMENT", path)) }
+}

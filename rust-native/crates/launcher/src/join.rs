@@ -1,0 +1,69 @@
+//! Namespaces of others. A pid namespace is entered only by a child, and a user namespace cannot be left: a process in between joins, makes
+//! the child as a sibling, and ends.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use box_plan::{Join, Outcome, Plan};
+use rustix::io::Errno;
+
+use crate::children::Children;
+use crate::clone::{Made, make};
+use crate::launch::{Cgroups, Descriptors, become_child};
+use crate::stop::{Context, Result, during};
+use crate::sys::{self, Cloned};
+use crate::{channel, descriptors};
+
+/// Makes the process in between. Returns in the launcher only.
+pub fn launch_joined(plan: &Plan<'_>, given: &Descriptors<'_>, cgroups: &Cgroups, children: &mut Children) -> Result<()> {
+    let cloned = sys::clone3(libc::CLONE_PARENT as u64, None).call("clone3").map_err(|stop| during(stop, "make the process"))?;
+    match cloned {
+        Cloned::Maker { pidfd, .. } => {
+            channel::send(given.answer, &Outcome::Intermediate, Some(pidfd.as_fd()));
+            Ok(())
+        }
+        Cloned::Child => {
+            children.forget();
+            intermediate(plan, given, cgroups)
+        }
+    }
+}
+
+fn intermediate(plan: &Plan<'_>, given: &Descriptors<'_>, cgroups: &Cgroups) -> ! {
+    let mut keep: Vec<BorrowedFd<'_>> = given.files.iter().map(AsFd::as_fd).collect();
+    keep.push(given.answer.as_fd());
+    keep.extend(cgroups.v1.iter().map(AsFd::as_fd));
+    keep.extend(cgroups.v2.iter().map(AsFd::as_fd));
+    keep.extend([sys::fixed(sys::CALLER), sys::fixed(sys::PROC)]);
+    let made = descriptors::close_all_but(&keep)
+        .call("close_range")
+        .and_then(|()| join(&plan.joins, given.files))
+        .map_err(|stop| during(stop, "join the namespaces"))
+        .and_then(|()| make(plan, cgroups.v2.as_ref(), given.answer).map_err(|stop| during(stop, "make the process")));
+    match made {
+        Ok(Made::Child(barrier)) => become_child(plan, given, cgroups, &barrier),
+        Ok(Made::Maker(_)) => {}
+        Err(stop) => channel::send(given.answer, &Outcome::Stopped(*stop), None),
+    }
+    sys::exit(0)
+}
+
+/// Joins them, a user namespace between those that need the old rights and those that need the new.
+fn join(joins: &[Join], files: &[OwnedFd]) -> Result<()> {
+    let user = libc::CLONE_NEWUSER.cast_unsigned();
+    let mut later = Vec::new();
+    for one in joins.iter().filter(|one| one.kinds & user == 0) {
+        match enter(one, files) {
+            Err(stop) if stop.errno == Errno::PERM.raw_os_error() => later.push(one),
+            result => result?,
+        }
+    }
+    for one in joins.iter().filter(|one| one.kinds & user != 0).chain(later) {
+        enter(one, files)?;
+    }
+    Ok(())
+}
+
+fn enter(one: &Join, files: &[OwnedFd]) -> Result<()> {
+    let file = files.get(usize::from(one.slot)).ok_or(Errno::BADF).call("setns")?;
+    sys::setns(file.as_fd(), one.kinds).call("setns")
+}

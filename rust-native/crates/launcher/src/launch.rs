@@ -1,0 +1,76 @@
+//! One launch, from the plan to the child's first step.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use box_plan::{Outcome, Plan, flags};
+use rustix::fs::{CWD, Mode, OFlags};
+
+use crate::children::Children;
+use crate::clone::{Made, make};
+use crate::stop::{Context, Result, during};
+use crate::{channel, descriptors, enter, join, sys};
+
+/// What came with the plan.
+pub struct Descriptors<'a> {
+    /// One for each slot.
+    pub files: &'a [OwnedFd],
+    /// How each could be opened: see [`box_plan::slot`].
+    pub kinds: &'a [u8],
+    /// The channel of this launch.
+    pub answer: &'a OwnedFd,
+}
+
+/// The cgroups that the child is born in.
+pub struct Cgroups {
+    /// The folder of the v2 cgroup.
+    pub v2: Option<OwnedFd>,
+    /// `tasks` of each v1 cgroup, open for writing.
+    pub v1: Vec<OwnedFd>,
+}
+
+/// Makes the child and answers. Returns in the launcher only.
+pub fn launch(plan: &Plan<'_>, given: &Descriptors<'_>, children: &mut Children) -> Result<()> {
+    let cgroups = open_cgroups(plan).map_err(|stop| during(stop, "open the cgroup"))?;
+    if !plan.joins.is_empty() {
+        return join::launch_joined(plan, given, &cgroups, children);
+    }
+    match make(plan, cgroups.v2.as_ref(), given.answer).map_err(|stop| during(stop, "make the process"))? {
+        Made::Child(barrier) => {
+            children.forget();
+            become_child(plan, given, &cgroups, &barrier)
+        }
+        Made::Maker(pidfd) => {
+            if plan.flags & flags::DETACHED == 0 {
+                children.add(pidfd);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The child's life up to the program.
+pub fn become_child(plan: &Plan<'_>, given: &Descriptors<'_>, cgroups: &Cgroups, barrier: &OwnedFd) -> ! {
+    let mut keep: Vec<BorrowedFd<'_>> = given.files.iter().map(AsFd::as_fd).collect();
+    keep.push(given.answer.as_fd());
+    keep.extend(cgroups.v1.iter().map(AsFd::as_fd));
+    keep.extend([barrier.as_fd(), sys::fixed(sys::CALLER), sys::fixed(sys::PROC)]);
+    let ended = descriptors::close_all_but(&keep).call("close_range").and_then(|()| enter::enter(plan, given, cgroups, barrier));
+    if let Err(stop) = ended {
+        channel::send(given.answer, &Outcome::Stopped(*stop), None);
+    }
+    sys::exit(127)
+}
+
+fn open_cgroups(plan: &Plan<'_>) -> Result<Cgroups> {
+    let folder = |path: &CStr| {
+        rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).call_at("open", path)
+    };
+    let v2 = if plan.cgroup_v2.is_empty() { None } else { Some(folder(plan.cgroup_v2)?) };
+    let mut v1 = Vec::with_capacity(plan.cgroup_v1.len());
+    for path in &plan.cgroup_v1 {
+        let parent = folder(path)?;
+        v1.push(rustix::fs::openat(&parent, c"tasks", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).call_at("open", path)?);
+    }
+    Ok(Cgroups { v2, v1 })
+}

@@ -1,0 +1,208 @@
+//! Mounts, by descriptor from the source to the place.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use box_plan::{mount_options, slot};
+use rustix::fs::{CWD, FileType, OFlags, fstat};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change, move_mount, open_tree, unmount,
+};
+
+use crate::resolve::{self, Kind};
+use crate::stop::{Context, Result, refused};
+use crate::sys;
+
+/// What a mount is given beside its source and place.
+#[derive(Clone, Copy)]
+pub struct Settings {
+    /// `MOUNT_ATTR_…`.
+    pub attributes: u64,
+    /// `MS_PRIVATE` and the like, or 0.
+    pub propagation: u32,
+    /// Bits of [`mount_options`].
+    pub options: u32,
+}
+
+impl Settings {
+    fn recursive(self) -> bool {
+        self.options & mount_options::RECURSIVE != 0
+    }
+
+    fn apply(self, tree: &OwnedFd) -> Result<()> {
+        if self.attributes == 0 && self.propagation == 0 {
+            return Ok(());
+        }
+        sys::mount_setattr(tree, self.recursive(), self.attributes, u64::from(self.propagation)).call("mount_setattr")
+    }
+}
+
+/// A source as it came with the plan.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// The descriptor.
+    pub file: BorrowedFd<'a>,
+    /// How it could be opened: see [`slot`].
+    pub kind: u8,
+    /// Its path where the caller is.
+    pub path: &'a CStr,
+}
+
+/// Propagation of all mounts of this namespace.
+pub fn propagate(flags: u32) -> Result<()> {
+    mount_change(c"/", MountPropagationFlags::from_bits_retain(flags)).call("mount")
+}
+
+/// Puts the root's mount over the old root, so that it has a place in this mount namespace. Paths still start at the old one.
+pub fn attach_root(source: Source<'_>) -> Result<OwnedFd> {
+    let tree = tree_of(source, true)?;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    move_mount(&tree, c"", CWD, c"/", flags).call("move_mount")?;
+    Ok(tree)
+}
+
+/// Makes the mount that `root` refers to the root, and lets go of the old one.
+pub fn pivot(root: BorrowedFd<'_>) -> Result<()> {
+    rustix::process::fchdir(root).call("fchdir")?;
+    sys::pivot_here().call("pivot_root")?;
+    unmount(c".", UnmountFlags::DETACH).call("umount2")?;
+    rustix::process::chdir(c"/").call("chdir")
+}
+
+/// Mounts a new file system.
+pub fn mount_new(root: BorrowedFd<'_>, kind: &CStr, target: &CStr, parameters: &[(&CStr, &CStr)], settings: Settings) -> Result<()> {
+    let tree = match new_tree(kind, parameters, settings.attributes) {
+        Err(stop) if settings.options & mount_options::OR_BIND != 0 && stop.errno == Errno::PERM.raw_os_error() => {
+            let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+            let tree = open_tree(CWD, target, flags).call_at("open_tree", target)?;
+            sys::mount_setattr(&tree, true, settings.attributes, 0).call("mount_setattr")?;
+            tree
+        }
+        result => result?,
+    };
+    Settings { attributes: 0, ..settings }.apply(&tree)?;
+    // A link in the image must not decide where the kernel's own interfaces are.
+    let strict = matches!(kind.to_bytes(), b"proc" | b"sysfs");
+    let place = if strict { strict_folder(root, target) } else { resolve::open_or_make(root, target, Kind::Folder) };
+    attach(&tree, &place.call_at("openat2", target)?, target)
+}
+
+fn strict_folder(root: BorrowedFd<'_>, target: &CStr) -> rustix::io::Result<OwnedFd> {
+    match resolve::open_strictly(root, target, OFlags::PATH | OFlags::DIRECTORY) {
+        Err(Errno::NOENT) => resolve::open_or_make(root, target, Kind::Folder),
+        result => result,
+    }
+}
+
+fn new_tree(kind: &CStr, parameters: &[(&CStr, &CStr)], attributes: u64) -> Result<OwnedFd> {
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).call_at("fsopen", kind)?;
+    // What /proc/self/mounts shows as the device.
+    fsconfig_set_string(&context, c"source", kind).call_at("fsconfig", kind)?;
+    for (name, value) in parameters {
+        let set = if value.is_empty() { fsconfig_set_flag(&context, *name) } else { fsconfig_set_string(&context, *name, *value) };
+        set.call_at("fsconfig", name)?;
+    }
+    fsconfig_create(&context).call_at("fsconfig", kind)?;
+    let attributes = MountAttrFlags::from_bits_retain(u32::try_from(attributes).unwrap_or(0));
+    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes).call_at("fsmount", kind)
+}
+
+/// Mounts a prepared source.
+pub fn mount_prepared(root: BorrowedFd<'_>, source: Source<'_>, target: &CStr, settings: Settings) -> Result<()> {
+    let tree = tree_of(source, settings.recursive())?;
+    let missing = if source.kind == slot::DETACHED { Settings { attributes: 0, ..settings } } else { settings };
+    missing.apply(&tree)?;
+    let kind = kind_of(&tree).call_at("fstat", source.path)?;
+    let place = resolve::open_or_make(root, target, kind).call_at("openat2", target)?;
+    attach(&tree, &place, target)
+}
+
+fn kind_of(tree: &OwnedFd) -> rustix::io::Result<Kind> {
+    let mode = fstat(tree)?.st_mode;
+    Ok(if FileType::from_raw_mode(mode) == FileType::Directory { Kind::Folder } else { Kind::File })
+}
+
+/// The source as a mount that can be attached here.
+pub fn tree_of(source: Source<'_>, recursive: bool) -> Result<OwnedFd> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    if recursive {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    match source.kind {
+        slot::DETACHED => rustix::io::fcntl_dupfd_cloexec(source.file, 0).call("fcntl"),
+        slot::BY_PATH => {
+            let tree = open_tree(CWD, source.path, flags).call_at("open_tree", source.path)?;
+            let (found, meant) = (fstat(&tree).call("fstat")?, fstat(source.file).call("fstat")?);
+            if (found.st_dev, found.st_ino) == (meant.st_dev, meant.st_ino) { Ok(tree) } else { Err(refused("ERR_BOX_STATE", source.path)) }
+        }
+        // A mount made by someone else: a clone where the kernel allows one, or else the mount itself.
+        _ => match open_tree(source.file, c"", flags | OpenTreeFlags::AT_EMPTY_PATH) {
+            Err(Errno::INVAL | Errno::PERM) => rustix::io::fcntl_dupfd_cloexec(source.file, 0).call("fcntl"),
+            result => result.call_at("open_tree", source.path),
+        },
+    }
+}
+
+/// Attributes of what is mounted at the path.
+pub fn set_attributes(root: BorrowedFd<'_>, target: &CStr, settings: Settings) -> Result<()> {
+    let place = resolve::open(root, target, OFlags::PATH).call_at("openat2", target)?;
+    sys::mount_setattr(&place, settings.recursive(), settings.attributes, u64::from(settings.propagation)).call_at("mount_setattr", target)
+}
+
+/// Makes a path read-only, by a mount of itself. A path that is not there is passed over.
+pub fn read_only(root: BorrowedFd<'_>, target: &CStr) -> Result<()> {
+    let Some(place) = existing(root, target)? else { return Ok(()) };
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH | OpenTreeFlags::AT_RECURSIVE;
+    let tree = open_tree(&place, c"", flags).call_at("open_tree", target)?;
+    sys::mount_setattr(&tree, true, u64::from(MountAttrFlags::MOUNT_ATTR_RDONLY.bits()), 0).call_at("mount_setattr", target)?;
+    attach(&tree, &place, target)
+}
+
+/// Hides a path. `empty` keeps the folder that hides folders, from one call to the next.
+pub fn mask(root: BorrowedFd<'_>, target: &CStr, empty: &mut Option<OwnedFd>) -> Result<()> {
+    let Some(place) = existing(root, target)? else { return Ok(()) };
+    if kind_of(&place).call_at("fstat", target)? == Kind::File {
+        let null = null_device(root)?;
+        return attach(&null, &place, target);
+    }
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    if let Some(first) = empty {
+        let tree = open_tree(&*first, c"", flags).call_at("open_tree", target)?;
+        return attach(&tree, &place, target);
+    }
+    let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY
+        | MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let tree = new_tree(c"tmpfs", &[(c"nr_inodes", c"1"), (c"mode", c"0755")], u64::from(attributes.bits()))?;
+    attach(&tree, &place, target)?;
+    *empty = Some(tree);
+    Ok(())
+}
+
+/// A mount of the root's /dev/null, which must be the null device: an image could have put something else there.
+fn null_device(root: BorrowedFd<'_>) -> Result<OwnedFd> {
+    let path = c"/dev/null";
+    let null = resolve::open_strictly(root, path, OFlags::PATH).call_at("openat2", path)?;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    let tree = open_tree(&null, c"", flags).call_at("open_tree", path)?;
+    let found = fstat(&tree).call_at("fstat", path)?;
+    let right = FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice && found.st_rdev == rustix::fs::makedev(1, 3);
+    if right { Ok(tree) } else { Err(refused("ERR_BOX_STATE", path)) }
+}
+
+fn existing(root: BorrowedFd<'_>, target: &CStr) -> Result<Option<OwnedFd>> {
+    match resolve::open(root, target, OFlags::PATH) {
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        result => result.call_at("openat2", target).map(Some),
+    }
+}
+
+/// Attaches a detached mount at a place that was resolved.
+pub fn attach(tree: &OwnedFd, place: &OwnedFd, target: &CStr) -> Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(tree.as_fd(), c"", place.as_fd(), c"", flags).call_at("move_mount", target)
+}

@@ -1,0 +1,95 @@
+//! The loop: one message, one launch.
+
+use std::os::fd::OwnedFd;
+
+use box_plan::{Outcome, Stop, slot};
+
+use crate::children::Children;
+use crate::launch::{Descriptors, launch};
+use crate::{channel, sys};
+
+/// The kinds of message, in the first byte.
+mod kind {
+    /// The plan is in the message.
+    pub const LAUNCH: u8 = 1;
+    /// The plan is in a file, the second descriptor.
+    pub const LAUNCH_FILE: u8 = 2;
+    /// Pidfds of children that an earlier launcher, or an intermediate, has made.
+    pub const ADOPT: u8 = 3;
+}
+
+/// The largest message.
+const BUFFER: usize = 160 * 1024;
+
+/// Serves until the caller's end of the socket closes, and then ends the children.
+pub fn serve() {
+    let mut children = Children::default();
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match channel::receive(sys::fixed(sys::SOCKET), &mut buffer) {
+            Ok((0, _)) => break,
+            Ok((length, descriptors)) => handle(buffer.get(..length).unwrap_or_default(), descriptors, &mut children),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => break,
+        }
+    }
+    children.kill();
+}
+
+fn handle(message: &[u8], mut descriptors: Vec<OwnedFd>, children: &mut Children) {
+    match message.first() {
+        Some(&kind::ADOPT) => descriptors.into_iter().for_each(|pidfd| children.add(pidfd)),
+        Some(&(kind::LAUNCH | kind::LAUNCH_FILE)) if !descriptors.is_empty() => {
+            let answer = descriptors.remove(0);
+            if let Err(stop) = read_and_launch(message, descriptors, &answer, children) {
+                channel::send(&answer, &Outcome::Stopped(*stop), None);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn read_and_launch(message: &[u8], mut descriptors: Vec<OwnedFd>, answer: &OwnedFd, children: &mut Children) -> crate::stop::Result<()> {
+    let (&first, rest) = message.split_first().ok_or_else(malformed)?;
+    let (count, rest) = rest.split_first_chunk::<2>().ok_or_else(malformed)?;
+    let (kinds, inline) = rest.split_at_checked(usize::from(u16::from_le_bytes(*count))).ok_or_else(malformed)?;
+    let file;
+    let bytes = if first == kind::LAUNCH_FILE {
+        if descriptors.is_empty() {
+            return Err(malformed());
+        }
+        file = read_file(&descriptors.remove(0)).ok_or_else(malformed)?;
+        file.as_slice()
+    } else {
+        inline
+    };
+    if kinds.len() != descriptors.len() || kinds.iter().any(|kind| *kind > slot::BY_PATH) {
+        return Err(malformed());
+    }
+    let plan = box_plan::decode(bytes).map_err(|_| malformed())?;
+    launch(&plan, &Descriptors { files: &descriptors, kinds, answer }, children)
+}
+
+fn read_file(file: &OwnedFd) -> Option<Vec<u8>> {
+    let length = usize::try_from(rustix::fs::fstat(file).ok()?.st_size).ok()?;
+    let mut bytes = vec![0; length];
+    let mut filled = 0;
+    while filled < length {
+        let count = rustix::io::pread(file, bytes.get_mut(filled..)?, u64::try_from(filled).ok()?).ok()?;
+        if count == 0 {
+            return None;
+        }
+        filled += count;
+    }
+    Some(bytes)
+}
+
+fn malformed() -> Box<Stop> {
+    Box::new(Stop {
+        step: "read the plan".into(),
+        syscall: String::new(),
+        errno: 0,
+        path: String::new(),
+        code: "ERR_BOX_INVALID_ARGUMENT".into(),
+    })
+}

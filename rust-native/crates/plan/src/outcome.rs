@@ -1,0 +1,89 @@
+//! What comes back over the channel of a launch, one message each.
+
+use crate::reader::{Malformed, Reader};
+
+/// A message of the launcher, of an intermediate or of the child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The child was made; its pidfd comes along.
+    Started {
+        /// Its id where the launcher is.
+        pid: u32,
+    },
+    /// A process that only joins namespaces and makes the child; its pidfd comes along.
+    Intermediate,
+    /// The child could not become the program.
+    Stopped(Stop),
+}
+
+/// Where it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// The step's name.
+    pub step: String,
+    /// The system call, or empty.
+    pub syscall: String,
+    /// The error number, or 0.
+    pub errno: i32,
+    /// The path concerned, or empty.
+    pub path: String,
+    /// A code of `@box/core`, or empty.
+    pub code: String,
+}
+
+impl Outcome {
+    /// As bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Started { pid } => {
+                let mut bytes = vec![1];
+                bytes.extend_from_slice(&pid.to_le_bytes());
+                bytes
+            }
+            Self::Intermediate => vec![2],
+            Self::Stopped(stop) => {
+                let mut bytes = vec![3];
+                bytes.extend_from_slice(&stop.errno.to_le_bytes());
+                for text in [&stop.step, &stop.syscall, &stop.path, &stop.code] {
+                    bytes.extend_from_slice(&u32::try_from(text.len()).unwrap_or(0).to_le_bytes());
+                    bytes.extend_from_slice(text.as_bytes());
+                }
+                bytes
+            }
+        }
+    }
+
+    /// From bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let outcome = match reader.u8()? {
+            1 => Self::Started { pid: reader.u32()? },
+            2 => Self::Intermediate,
+            3 => {
+                let errno = reader.i32()?;
+                let mut text = || Ok(String::from_utf8_lossy(reader.bytes()?).into_owned());
+                Self::Stopped(Stop { errno, step: text()?, syscall: text()?, path: text()?, code: text()? })
+            }
+            _ => return Err(Malformed),
+        };
+        reader.finish()?;
+        Ok(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, Stop};
+
+    #[test]
+    fn outcomes_come_back_as_they_were() {
+        let stop = Stop { step: "mount".into(), syscall: "move_mount".into(), errno: 22, path: "/proc".into(), code: String::new() };
+        for outcome in [Outcome::Started { pid: 4711 }, Outcome::Intermediate, Outcome::Stopped(stop)] {
+            let bytes = outcome.encode();
+            assert_eq!(Outcome::decode(&bytes), Ok(outcome));
+            for end in 0..bytes.len() {
+                assert!(Outcome::decode(bytes.get(..end).unwrap()).is_err(), "cut at {end}");
+            }
+        }
+    }
+}
