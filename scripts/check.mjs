@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { compareSurfaces } from './api.mjs'
+import { compareErrorsPage } from './errors-page.mjs'
 import { publishedPackages } from './packages.mjs'
 import { main, repository, StepFailure, tool } from './repository.mjs'
 import { setUp } from './setup.mjs'
@@ -23,10 +24,11 @@ const checks = [
     'public surfaces (api.d.ts)',
     () => compareSurfaces().map((name) => `${name} changed: node scripts/api.mjs --write, and look at the difference`),
   ],
+  ['the page of errors', async () => ((await compareErrorsPage()) ? [] : ['docs/errors.md is old: node scripts/errors-page.mjs --write'])],
   ['forbidden words', findForbiddenWords],
 ]
 
-await main(() => {
+await main(async () => {
   const nativeTypes = join(repository, 'rust-native/index.d.ts')
   const committed = readFileSync(nativeTypes, 'utf8')
   setUp()
@@ -34,14 +36,15 @@ await main(() => {
     'types of the native core (index.d.ts)',
     () => (readFileSync(nativeTypes, 'utf8') === committed ? [] : ['the build changed rust-native/index.d.ts: commit it']),
   ])
-  const failed = checks.filter(([name, check]) => !passes(name, check))
-  if (failed.length > 0) throw new StepFailure(`check failed: ${failed.map(([name]) => name).join('; ')}`)
+  const failed = []
+  for (const [name, check] of checks) if (!(await passes(name, check))) failed.push(name)
+  if (failed.length > 0) throw new StepFailure(`check failed: ${failed.join('; ')}`)
   process.stdout.write(`${checks.length} checks passed\n`)
 })
 
-function passes(name, check) {
+async function passes(name, check) {
   const began = performance.now()
-  const problems = check()
+  const problems = await check()
   process.stdout.write(
     `${problems.length === 0 ? 'ok    ' : 'FAILED'} ${((performance.now() - began) / 1000).toFixed(1).padStart(5)} s  ${name}\n`,
   )
