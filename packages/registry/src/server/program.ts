@@ -56,7 +56,8 @@ async function readArguments(args: readonly string[]): Promise<Command | undefin
       host: values.host,
       port: Number(values.port),
       readOnly: values['read-only'],
-      uploads: join(root, 'uploads'),
+      // On the layout's own disk, in the folder where it keeps unfinished things itself.
+      uploads: join(root, 'staging', 'uploads'),
       ...(repository === undefined ? {} : { repository }),
       ...(cert === undefined || key === undefined ? {} : { tls: { cert: await readFile(cert), key: await readFile(key) } }),
     },
