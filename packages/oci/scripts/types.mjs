@@ -5,7 +5,7 @@ const fromCore = ['Descriptor', 'Digest', 'Platform']
 
 // Keywords that narrow a value further than TypeScript can say.
 const silent = new Set(
-  '$comment $defs $id $schema description else if maxItems maxLength maximum minItems minLength minProperties minimum not pattern propertyNames then title uniqueItems'.split(
+  '$comment $defs $id $schema dependentRequired description else if maxItems maxLength maximum minItems minLength minProperties minimum not pattern propertyNames then title uniqueItems'.split(
     ' ',
   ),
 )
@@ -18,8 +18,7 @@ export function documentsOf(schemas) {
 /** One module of TypeScript with a type for each schema and each definition that has a title. */
 export function typesOf(schemas) {
   const byId = new Map(schemas.map((schema) => [schema.$id, schema]))
-  const named = schemas.flatMap((schema) => [schema, ...Object.values(schema.$defs ?? {})].map((part) => ({ part, base: schema.$id })))
-  const titled = named.filter(({ part }) => part.title !== undefined)
+  const titled = schemas.flatMap((schema) => titledIn(schema).map((part) => ({ part, base: schema.$id })))
   const declarations = titled.map(({ part, base }) => {
     const name = fromCore.includes(part.title) ? `${part.title}InSchema` : part.title
     return `${comment(part, '')}export type ${name} = ${typeOf(part, { byId, base, indent: '', top: true })}\n`
@@ -30,6 +29,12 @@ export function typesOf(schemas) {
     `export type { ${fromCore.join(', ')} }\n`,
     ...declarations,
   ].join('\n')
+}
+
+function titledIn(value) {
+  if (typeof value !== 'object' || value === null) return []
+  const inside = Object.values(value).flatMap((member) => titledIn(member))
+  return typeof value.title === 'string' ? [value, ...inside] : inside
 }
 
 function typeOf(schema, context) {
@@ -54,6 +59,8 @@ function typeOf(schema, context) {
         break
       case 'anyOf':
       case 'oneOf':
+        // Branches that only demand one property or another say nothing that the type could.
+        if (value.every((member) => Object.keys(member).join() === 'required')) break
         parts.push(value.map((member) => typeOf(member, inner)).join(' | '))
         break
       case 'allOf':

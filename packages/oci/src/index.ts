@@ -3,9 +3,31 @@ export { type ResolvedUser, resolveUser, type UserDatabase } from './convert/use
 export * from './digest.ts'
 export { DocumentError } from './documents/error.ts'
 export * from './documents/image.ts'
+export * from './documents/registry.ts'
+export * from './documents/runtime.ts'
 export { type JsonLimits, readJson } from './documents/json.ts'
 export type { Document, ParseOptions } from './documents/parse.ts'
-export type { Catalog, ImageConfig, ImageLayoutHeader, Index, Manifest, RegistryErrors, TagList } from './generated/types.ts'
+export type {
+  Catalog,
+  ImageConfig,
+  ImageLayoutHeader,
+  Index,
+  Manifest,
+  RegistryErrors,
+  RuntimeConfig,
+  RuntimeDevice,
+  RuntimeFeatures,
+  RuntimeHook,
+  RuntimeHooks,
+  RuntimeIdMapping,
+  RuntimeLinux,
+  RuntimeMount,
+  RuntimeProcess,
+  RuntimeResources,
+  RuntimeSeccomp,
+  RuntimeState,
+  TagList,
+} from './generated/types.ts'
 export * from './media-types.ts'
 export * from './platform.ts'
 export * from './reference.ts'
