@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import { digestOf, type ImageLayout, layout } from '@box/oci'
+import { type ImageLayout, layout } from '@box/oci'
 import { basicAuth, serve, type ServedRegistry } from '@box/registry'
 import { makeImage } from './image.ts'
 
