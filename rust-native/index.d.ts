@@ -167,7 +167,7 @@ export declare function mountOverlay(options: OverlayOptions): Promise<number>
 /** Makes a file system in memory that is attached nowhere. Gives a descriptor of the mount, which the caller closes. */
 export declare function mountTmpfs(size: number, mode: number): Promise<number>
 
-/** Opens a folder below an open one, not following a link, as a place: not to be read. Gives a descriptor, which the caller closes. */
+/** Opens a folder below an open one, not following a link. Gives a descriptor, which the caller closes. */
 export declare function openFolderAt(fd: number, name: string): number
 
 /** Opens a folder by its path, not following a link. Gives a descriptor, which the caller closes. */

@@ -1,4 +1,4 @@
 export type * from './image.ts'
-export type * from './layer-store.ts'
+export * from './layer-store.ts'
 export type * from './mounted-root.ts'
 export type * from './options.ts'

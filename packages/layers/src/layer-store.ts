@@ -1,7 +1,8 @@
 import type { Descriptor, Digest, ImageSink, Platform } from '@box/core'
 import type { Image, NamedImage } from './image.ts'
 import type { MountedRoot, Usage } from './mounted-root.ts'
-import type { CommitOptions, CreateOptions, ExportOptions, ImportOptions, MountOptions, PruneOptions } from './options.ts'
+import type { CommitOptions, CreateOptions, ExportOptions, ImportOptions, MountOptions, OpenOptions, PruneOptions } from './options.ts'
+import { openStore } from './store/open.ts'
 
 /**
  * Images at rest: an OCI image layout on disk, beside it every layer unpacked once, and what the containers write.
@@ -39,6 +40,16 @@ export interface LayerStore extends ImageSink {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** The way to a store. */
+export const LayerStore: {
+  /**
+   * Opens the store in that folder, which is made where it is missing, and removes what dead processes left in it.
+   * @throws BoxError `ERR_BOX_STORE_INVALID` for a folder that is something else, or was made with other privileges; `ERR_BOX_NOT_FOUND` without `create`;
+   * `ERR_BOX_UNSUPPORTED` on other systems than Linux
+   */
+  open(path: string, options?: OpenOptions): Promise<LayerStore>
+} = { open: openStore }
+
 /** What `prune` removed, or would. */
 export interface Pruned {
   readonly blobs: readonly Digest[]
@@ -57,7 +68,7 @@ export interface Verification {
 }
 
 export interface Problem {
-  readonly kind: 'blob-damaged' | 'blob-absent' | 'layer-damaged' | 'layer-absent'
+  readonly kind: 'blob-damaged' | 'blob-absent' | 'layer-damaged'
   readonly digest: Digest
   readonly message: string
 }

@@ -4,6 +4,11 @@ import type { Image } from './image.ts'
 export interface OpenOptions {
   /** Makes the folder where it is missing. Default: true. */
   readonly create?: boolean | undefined
+  /**
+   * What survives a power cut. `pull` (the default): blobs and names at once, unpacked layers soon after their image is complete (before that
+   * they are unpacked again). `full`: all at once. `none`: nothing is promised but to processes that end.
+   */
+  readonly durability?: 'full' | 'pull' | 'none' | undefined
 }
 
 /** What a command in the image is started with (image-spec, config.md). What is left out stays as in the image that it is made from. */
@@ -35,7 +40,10 @@ export type LayerContent = string
 export interface CreateOptions {
   /** The image (or its name) whose layers come first. Default: none. */
   readonly from?: Image | string | undefined
-  /** Folders and files by the absolute path that they have in the image. They become one layer. Default: no layer of its own. */
+  /**
+   * Folders and files by the absolute path that they have in the image. Each becomes a layer, in this order, and belongs to id 0, as does each
+   * folder above it (of mode 0o755). Default: no layer of its own.
+   */
   readonly add?: Readonly<Record<string, LayerContent>> | undefined
   readonly config?: ImageSettings | undefined
   /** Default: the platform of `from`, else this machine's. */

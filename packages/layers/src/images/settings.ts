@@ -4,39 +4,41 @@ import type { ImageSettings } from '../options.ts'
 
 type Parameters = NonNullable<ImageConfig['config']>
 
-/** One more layer of an image. */
-export interface AddedLayer {
-  readonly diffID: Digest
-}
-
 /**
- * The configuration of a new image (image-spec, config.md): the base's, with the settings in place of its own and the layer on top. What this
- * package does not know in the base's stays there.
+ * The configuration of a new image (image-spec, config.md): the base's, with the settings in place of its own and the layers, by their
+ * diffIDs, on top. What this package does not know in the base's stays there.
  */
 export function newConfig(
   base: ImageConfig | undefined,
   settings: ImageSettings,
   platform: Platform,
-  layer: AddedLayer | undefined,
+  added: readonly Digest[],
 ): ImageConfig {
   const created = (settings.created ?? new Date(0)).toISOString()
-  const history = [...(base?.history ?? [])]
-  history.push({
-    created,
-    created_by: settings.createdBy ?? 'box',
-    ...(settings.author === undefined ? {} : { author: settings.author }),
-    ...(settings.comment === undefined ? {} : { comment: settings.comment }),
-    ...(layer === undefined ? { empty_layer: true } : {}),
-  })
+  const { history: _, ...rest } = base ?? {}
+  const history = newHistory(base, settings, created, added.length)
   return {
-    ...base,
+    ...rest,
     ...platform,
     created,
     ...(settings.author === undefined ? {} : { author: settings.author }),
     config: newParameters(base?.config ?? {}, settings),
-    rootfs: { type: 'layers', diff_ids: [...(base?.rootfs.diff_ids ?? []), ...(layer === undefined ? [] : [layer.diffID])] },
-    history,
+    rootfs: { type: 'layers', diff_ids: [...(base?.rootfs.diff_ids ?? []), ...added] },
+    ...(history === undefined ? {} : { history }),
   }
+}
+
+/** An entry for each layer, or one that says that there is none. A base whose history does not tell its layers gets none: it could only be wrong. */
+function newHistory(base: ImageConfig | undefined, settings: ImageSettings, created: string, added: number): ImageConfig['history'] {
+  const before = base?.history ?? []
+  if (before.filter(({ empty_layer }) => empty_layer !== true).length !== (base?.rootfs.diff_ids.length ?? 0)) return undefined
+  const entry = {
+    created,
+    created_by: settings.createdBy ?? 'box',
+    ...(settings.author === undefined ? {} : { author: settings.author }),
+    ...(settings.comment === undefined ? {} : { comment: settings.comment }),
+  }
+  return [...before, ...(added === 0 ? [{ ...entry, empty_layer: true }] : Array.from({ length: added }, () => entry))]
 }
 
 /** As with Docker, a new entrypoint without a new command leaves no command: the old one was meant as arguments of the old entrypoint. */

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 
-use box_kernel::overlay::{Overlay, open_folder};
+use box_kernel::overlay::Overlay;
 use box_kernel::{Failure, Result, SyscallContext, mount, writable};
 use napi::Env;
 use napi::bindgen_prelude::Object;
@@ -67,11 +67,13 @@ pub fn open_folder_path(env: &Env, path: String) -> napi::Result<i32> {
     folder(&path).map(IntoRawFd::into_raw_fd).or_throw(env)
 }
 
-/// Opens a folder below an open one, not following a link, as a place: not to be read. Gives a descriptor, which the caller closes.
+/// Opens a folder below an open one, not following a link. Gives a descriptor, which the caller closes.
 #[napi(catch_unwind)]
 pub fn open_folder_at(env: &Env, fd: i32, name: String) -> napi::Result<i32> {
     let parent = duplicate(fd).or_throw(env)?;
-    open_folder(parent.as_fd(), &name).map(IntoRawFd::into_raw_fd).or_throw(env)
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat(parent, name.as_str(), flags, Mode::empty()).syscall("openat");
+    opened.map(IntoRawFd::into_raw_fd).map_err(|failure| failure.at(name)).or_throw(env)
 }
 
 /// Writes all that is pending on a file system to its disk (syncfs(2)).

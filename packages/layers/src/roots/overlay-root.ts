@@ -1,0 +1,159 @@
+import { BoxError, type UserNamespaceTarget } from '@box/core'
+import { close } from 'node:fs'
+import { promisify } from 'node:util'
+import type { Image } from '../image.ts'
+import type { Change, MountedRoot, Usage } from '../mounted-root.ts'
+import { nativeCall } from '../native.ts'
+import { changesOf } from './changes.ts'
+
+const closeDescriptor = promisify(close)
+
+/** Files larger than this are streamed by who needs them, not read at once. */
+const largestFile = 2 ** 31 - 1
+
+/** What a mounted root consists of. Whoever makes a root of it hands all of it over. */
+export interface RootParts {
+  readonly fd: number
+  readonly image: Image
+  readonly userNamespace: UserNamespaceTarget | undefined
+  readonly writable: WritableLayer | undefined
+  /** The trees of the image's layers, the uppermost first. */
+  readonly lowers: readonly string[]
+  /** Marks of overlayfs are in `user.overlay.*`. */
+  readonly userXattr: boolean
+  /** Called once the mount is given back. */
+  readonly closed: () => Promise<void>
+}
+
+/** Where a root's writes go. */
+export interface WritableLayer {
+  readonly kind: 'disk' | 'tmpfs'
+  /** A descriptor of the upper folder. */
+  readonly upper: number
+  /** A descriptor of the folder that holds it. In memory, it keeps the file system alive. */
+  readonly owner: number
+}
+
+/** A root by overlayfs. */
+export class OverlayRoot implements MountedRoot {
+  readonly image: Image
+  readonly userNamespace: UserNamespaceTarget | undefined
+  readonly #parts: RootParts
+  #closing: Promise<void> | undefined
+
+  constructor(parts: RootParts) {
+    this.#parts = parts
+    this.image = parts.image
+    this.userNamespace = parts.userNamespace
+  }
+
+  get fd(): number {
+    return this.#open().fd
+  }
+
+  get readOnly(): boolean {
+    return this.#parts.writable === undefined
+  }
+
+  get upperKind(): 'none' | 'disk' | 'tmpfs' {
+    return this.#parts.writable?.kind ?? 'none'
+  }
+
+  /** What it consists of, for a commit. @throws BoxError `ERR_BOX_STATE` */
+  parts(): RootParts {
+    return this.#open()
+  }
+
+  readFile(path: string): Promise<Buffer>
+  readFile(path: string, encoding: 'utf8'): Promise<string>
+  async readFile(path: string, encoding?: 'utf8'): Promise<Buffer | string> {
+    const content = await nativeCall((core) => core.rootReadFile(this.fd, pathInside(path), largestFile))
+    return encoding === undefined ? content : content.toString(encoding)
+  }
+
+  async writeFile(path: string, content: string | Uint8Array, options: { readonly mode?: number } = {}): Promise<void> {
+    const bytes = typeof content === 'string' ? Buffer.from(content) : Buffer.from(content.buffer, content.byteOffset, content.byteLength)
+    await nativeCall((core) => core.rootWriteFile(this.fd, pathInside(path), bytes, modeOf(options.mode ?? 0o644), this.#owner()))
+  }
+
+  async mkdir(path: string, options: { readonly mode?: number } = {}): Promise<void> {
+    await nativeCall((core) => core.rootMakeFolder(this.fd, pathInside(path), modeOf(options.mode ?? 0o755), this.#owner()))
+  }
+
+  async readdir(path: string): Promise<string[]> {
+    return await nativeCall((core) => core.rootList(this.fd, pathInside(path)))
+  }
+
+  async readlink(path: string): Promise<string> {
+    return await nativeCall((core) => core.rootReadLink(this.fd, pathInside(path)))
+  }
+
+  async symlink(target: string, path: string): Promise<void> {
+    await nativeCall((core) => core.rootMakeLink(this.fd, pathInside(target), pathInside(path), this.#owner()))
+  }
+
+  async remove(path: string): Promise<void> {
+    await nativeCall((core) => core.rootRemove(this.fd, pathInside(path), this.#owner()))
+  }
+
+  async *changes(): AsyncGenerator<Change, void, void> {
+    const parts = this.#open()
+    if (parts.writable !== undefined) yield* await changesOf(parts.writable.upper, parts.lowers)
+  }
+
+  async usage(): Promise<Usage> {
+    const { writable } = this.#open()
+    return writable === undefined ? { bytes: 0, inodes: 0 } : await nativeCall((core) => core.measureTree(writable.upper))
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= this.#close()
+    await this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #close(): Promise<void> {
+    const { fd, writable, closed } = this.#parts
+    try {
+      await closeDescriptor(fd)
+      if (writable !== undefined) {
+        await closeDescriptor(writable.upper)
+        await closeDescriptor(writable.owner)
+      }
+    } finally {
+      await closed()
+    }
+  }
+
+  #open(): RootParts {
+    if (this.#closing !== undefined) throw new BoxError('ERR_BOX_STATE', 'the root is closed')
+    return this.#parts
+  }
+
+  /** The ids, outside, of the root's id 0: what is made in a root with mapped ids belongs to it. */
+  #owner(): { uid: number; gid: number } | undefined {
+    const { userNamespace, userXattr } = this.#parts
+    // Mounted inside the namespace, the owner is the caller; mounted outside, with mapped layers, it is whom the map says.
+    if (userNamespace === undefined || userXattr) return undefined
+    return { uid: hostId(userNamespace.uidMappings), gid: hostId(userNamespace.gidMappings) }
+  }
+}
+
+function hostId(mappings: UserNamespaceTarget['uidMappings']): number {
+  const mapping = mappings.find(({ containerId, size }) => containerId === 0 && size > 0)
+  if (mapping === undefined) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'the user namespace has no id 0')
+  return mapping.hostId
+}
+
+function pathInside(path: string): string {
+  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return path
+  throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${JSON.stringify(path)} is not a path: expected one or more characters without NUL`)
+}
+
+function modeOf(mode: number): number {
+  if (Number.isInteger(mode) && mode >= 0 && mode <= 0o7777) return mode
+  throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${mode} is not a file mode: expected 0 to 0o7777`)
+}

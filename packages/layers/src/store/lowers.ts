@@ -1,0 +1,24 @@
+import { BoxError } from '@box/core'
+import type { Image } from '../image.ts'
+import { chainIDs } from '../images/chain.ts'
+import type { LowerLayer, UnpackedLayers } from '../unpacked/layers.ts'
+
+/** The image's layers, unpacked, the uppermost first. What is not unpacked (any more) is unpacked again from its blob. */
+export async function lowersOf(layers: UnpackedLayers, image: Image): Promise<readonly LowerLayer[]> {
+  const chain = chainIDs(image.layers.map(({ diffID }) => diffID))
+  const lowers: LowerLayer[] = []
+  for (const [index, { diffID, descriptor }] of image.layers.entries()) {
+    if ((await layers.find(diffID)) === undefined) await layers.unpackStored(descriptor)
+    const lower = await layers.find(diffID)
+    if (lower === undefined)
+      throw new BoxError(
+        'ERR_BOX_DIGEST_MISMATCH',
+        `the layer ${descriptor.digest} does not have the diffID ${diffID} that the configuration names`,
+      )
+    const chainID = chain[index]
+    const dependent = lower.record.dependsOnParent && index > 0 && chainID !== undefined
+    lowers.unshift(dependent ? await layers.unpackAbove(chainID, descriptor, lowers) : lower)
+  }
+  // overlayfs takes no folder twice. Of equal layers the uppermost has the say over all that the others hold.
+  return lowers.filter(({ path }, index) => lowers.findIndex((other) => other.path === path) === index)
+}

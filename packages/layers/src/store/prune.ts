@@ -1,0 +1,65 @@
+import { BoxError, type Digest } from '@box/core'
+import { acquireLock } from '@box/oci'
+import { rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Pruned } from '../layer-store.ts'
+import { leasedContent } from '../sessions.ts'
+import { removeTree } from '../unpacked/trees.ts'
+import { reachableFrom } from './reachable.ts'
+import type { StoreParts } from './store.ts'
+import { sweep } from './sweep.ts'
+
+/**
+ * Removes what no name leads to and no session holds on to. Beside it others may write: who takes content under its lease first waits for a
+ * prune that runs, so that what was there before the lease stays, or is seen to be gone.
+ */
+export async function pruneStore(parts: StoreParts, dryRun: boolean): Promise<Pruned> {
+  const { images, layers, locks, folders, session } = parts
+  const lock = await acquireLock(locks, folders.sessions, 'prune')
+  try {
+    const { containers } = await sweep(parts, dryRun)
+    const reachable = await reachableFrom(images)
+    const leased = await leasedContent(folders.sessions)
+    const isUsed = (digest: Digest): boolean => reachable.blobs.has(digest) || leased.has(digest)
+    let bytes = 0
+
+    const blobs: Digest[] = []
+    for await (const { digest, size } of images.blobs()) {
+      if (isUsed(digest) || (!dryRun && !(await removed(images.remove(digest))))) continue
+      blobs.push(digest)
+      bytes += size
+    }
+
+    const usedDiffIDs = new Set<Digest>(reachable.diffIDs)
+    for await (const { blob, path } of layers.notes()) {
+      const diffID = isUsed(blob) ? await layers.diffIDOf(blob) : undefined
+      if (diffID !== undefined) usedDiffIDs.add(diffID)
+      else if (!dryRun) await rm(path, { force: true })
+    }
+
+    const unpacked: Digest[] = []
+    for await (const { folder, id, isChain, record } of layers.all()) {
+      if (leased.has(id) || (isChain ? reachable.chainIDs : usedDiffIDs).has(id)) continue
+      unpacked.push(id)
+      bytes += record?.bytes ?? 0
+      if (dryRun) continue
+      // One rename takes it out of sight, whatever becomes of the removal.
+      const aside = join(layers.staging, session.newName())
+      await rename(folder, aside)
+      await removeTree(aside)
+    }
+    return { blobs, layers: unpacked, containers, bytes }
+  } finally {
+    await lock.release()
+  }
+}
+
+/** A blob that a writer receives, or that got a name in this moment, stays. */
+async function removed(work: Promise<boolean>): Promise<boolean> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof BoxError && error.code === 'ERR_BOX_STATE') return false
+    throw error
+  }
+}

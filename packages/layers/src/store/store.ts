@@ -1,0 +1,311 @@
+import { BoxError, type ByteRange, channels, type Descriptor, type Digest, type Ingest, type Platform } from '@box/core'
+import {
+  acquireLock,
+  type ImageLayout,
+  isDigest,
+  isManifestMediaType,
+  layerCompression,
+  layout,
+  type Locks,
+  mediaTypes,
+  parseImageDocument,
+  readBlob,
+} from '@box/oci'
+import { join } from 'node:path'
+import type { Image, NamedImage } from '../image.ts'
+import { buildImage, checkPlatform, type NewLayer } from '../images/build.ts'
+import { chainIDs } from '../images/chain.ts'
+import { findSource } from '../images/import.ts'
+import { loadImage } from '../images/load.ts'
+import { packLayer, type Packing } from '../images/pack.ts'
+import { copyGraph, descriptorsBelow } from '../images/transfer.ts'
+import type { LayerStore, Pruned, StoreUsage, Verification } from '../layer-store.ts'
+import type { MountedRoot } from '../mounted-root.ts'
+import type { CommitOptions, CreateOptions, ExportOptions, ImageSettings, ImportOptions, MountOptions, PruneOptions } from '../options.ts'
+import type { Privileges } from '../privileges.ts'
+import { mountRoot } from '../roots/mount.ts'
+import { OverlayRoot } from '../roots/overlay-root.ts'
+import type { Session } from '../sessions.ts'
+import type { Durable } from '../unpacked/durable.ts'
+import type { UnpackedLayers } from '../unpacked/layers.ts'
+import type { Holds } from './holds.ts'
+import { lowersOf } from './lowers.ts'
+import { pruneStore } from './prune.ts'
+import { usageOf } from './usage.ts'
+import { verifyStore } from './verify.ts'
+
+/** What an open store consists of. */
+export interface StoreParts {
+  readonly path: string
+  readonly images: ImageLayout
+  readonly locks: Locks
+  readonly layers: UnpackedLayers
+  readonly folders: { readonly layers: string; readonly containers: string; readonly sessions: string; readonly empty: string }
+  readonly session: Session
+  readonly holds: Holds
+  readonly durable: Durable
+  readonly privileges: Privileges
+}
+
+/** An image layout with its layers unpacked beside it. */
+export class Store implements LayerStore {
+  readonly path: string
+  readonly #parts: StoreParts
+  readonly #roots = new Set<OverlayRoot>()
+  #closing: Promise<void> | undefined
+
+  constructor(parts: StoreParts) {
+    this.path = parts.path
+    this.#parts = parts
+  }
+
+  async stat(digest: Digest, options: { readonly signal?: AbortSignal } = {}): Promise<{ readonly size: number } | undefined> {
+    return await this.#open().images.stat(digest, options)
+  }
+
+  read(digest: Digest, options: { readonly range?: ByteRange; readonly signal?: AbortSignal } = {}): AsyncIterable<Uint8Array> {
+    return this.#open().images.read(digest, options)
+  }
+
+  async ingest(descriptor: Descriptor, options: { readonly signal?: AbortSignal } = {}): Promise<Ingest> {
+    const { images, layers } = this.#open()
+    await this.#hold([descriptor.digest])
+    const answer = await images.ingest(descriptor, options)
+    if (answer.state === 'present' && layerCompression(descriptor.mediaType) !== undefined)
+      await layers.unpackStored(descriptor, options.signal)
+    return answer
+  }
+
+  async resolve(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<Descriptor | undefined> {
+    return await this.#open().images.resolve(name, options)
+  }
+
+  async tag(name: string, { mediaType, digest, size, annotations, platform, artifactType }: Descriptor): Promise<void> {
+    const { images, layers, holds, durable } = this.#open()
+    const descriptor: Descriptor = {
+      mediaType,
+      digest,
+      size,
+      ...(annotations === undefined ? {} : { annotations }),
+      ...(platform === undefined ? {} : { platform }),
+      ...(artifactType === undefined ? {} : { artifactType }),
+    }
+    const below = await descriptorsBelow(images, descriptor)
+    const digests = below.map((place) => place.digest)
+    await this.#hold(digests)
+    const diffIDs: Digest[] = []
+    for (const place of below) diffIDs.push(...(await this.#checkLayers(images, layers, place)))
+    await images.tag(name, descriptor)
+    await holds.settle([...digests, ...diffIDs])
+    durable.imageComplete()
+  }
+
+  async get(name: string, { platform }: { readonly platform?: Platform | undefined } = {}): Promise<Image | undefined> {
+    const { images } = this.#open()
+    const descriptor = isDigest(name) ? await this.#describe(name) : await images.resolve(name)
+    return descriptor === undefined ? undefined : await loadImage(images, descriptor, platform)
+  }
+
+  async list(): Promise<readonly NamedImage[]> {
+    const names = await this.#open().images.list()
+    return names.toSorted((left, right) => (left.name < right.name ? -1 : 1))
+  }
+
+  async remove(name: string): Promise<boolean> {
+    return await this.#open().images.untag(name)
+  }
+
+  async create(options: CreateOptions): Promise<Image> {
+    const { from, add = {}, config = {}, platform, tag, signal } = options
+    const base = from === undefined ? undefined : await this.#image(from, platform)
+    checkPlatform(base, platform)
+    const layers: NewLayer[] = []
+    for (const [target, path] of Object.entries(add)) {
+      if (!target.startsWith('/') || target.includes('\0'))
+        throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `add: ${JSON.stringify(target)} is not an absolute path`)
+      const packing: Packing = { kind: 'folder', path, options: { prefix: target, owner: { uid: 0, gid: 0 }, ...epochOf(config) } }
+      const layer = await this.#pack(packing, signal)
+      if (layer !== undefined) layers.push(layer)
+    }
+    return await this.#build(base, layers, config, { platform, tag, signal })
+  }
+
+  async import(path: string, options: ImportOptions = {}): Promise<Image> {
+    const { platform, signal } = options
+    const source = await findSource(path, options)
+    if (source.kind === 'folder') {
+      const { keepsOwners } = this.#open().privileges
+      const packing: Packing = { kind: 'folder', path, options: keepsOwners ? {} : { owner: { uid: 0, gid: 0 } } }
+      const layer = await this.#pack(packing, signal)
+      return await this.#build(undefined, layer === undefined ? [] : [layer], {}, { platform, tag: options.tag, signal })
+    }
+    const image = await loadImage(source.images, source.descriptor, platform)
+    await copyGraph(source.images, this, image, { signal })
+    const tag = options.tag ?? source.name
+    if (tag !== undefined) await this.tag(tag, image)
+    return await this.#image(image.digest)
+  }
+
+  async export(image: Image | string, path: string, options: ExportOptions = {}): Promise<void> {
+    const { images } = this.#open()
+    const descriptor = typeof image === 'string' && !isDigest(image) ? await images.resolve(image) : await this.#image(image)
+    if (descriptor === undefined) throw new BoxError('ERR_BOX_NOT_FOUND', `the store has no image ${JSON.stringify(image)}`)
+    const target = layout(path)
+    await copyGraph(images, target, descriptor, { signal: options.signal })
+    const name = options.tag ?? (typeof image === 'string' && !isDigest(image) ? image : undefined)
+    const { mediaType, digest, size } = descriptor
+    await target.tag(name ?? digest, { mediaType, digest, size })
+  }
+
+  async mount(given: Image | string, options: MountOptions = {}): Promise<MountedRoot> {
+    const { privileges, folders, session, layers } = this.#open()
+    const image = await this.#image(given, options.platform)
+    return await channels.mount.tracePromise(
+      async () => {
+        const diffIDs = image.layers.map(({ diffID }) => diffID)
+        const content = [image.digest, image.manifest.config.digest, ...image.layers.map(({ descriptor }) => descriptor.digest)]
+        const lease = await session.lease([...new Set([...content, ...diffIDs, ...chainIDs(diffIDs)])])
+        await this.#waitForPrune()
+        const closed = async (): Promise<void> => {
+          this.#roots.delete(root)
+          await lease.release()
+        }
+        const context = { privileges, empty: folders.empty, containers: folders.containers, newName: () => session.newName() }
+        const root = await mountRoot(context, image, await lowersOf(layers, image), options, closed).catch(async (error: unknown) => {
+          await lease.release()
+          throw error
+        })
+        this.#roots.add(root)
+        return root
+      },
+      { image: image.digest },
+    )
+  }
+
+  async commit(root: MountedRoot, options: CommitOptions = {}): Promise<Image> {
+    const { tag, signal, ...settings } = options
+    if (!(root instanceof OverlayRoot) || !this.#roots.has(root))
+      throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'the root was not mounted by this store, or is closed')
+    const { writable, image } = root.parts()
+    return await channels.commit.tracePromise(
+      async () => {
+        const owner = this.#open().privileges.keepsOwners ? {} : { owner: { uid: 0, gid: 0 } }
+        const layer =
+          writable === undefined
+            ? undefined
+            : await this.#pack({ kind: 'upper', fd: writable.upper, options: { ...owner, ...epochOf(settings) } }, signal)
+        return await this.#build(image, layer === undefined ? [] : [layer], settings, { tag, signal })
+      },
+      { image: image.digest },
+    )
+  }
+
+  async prune({ dryRun = false }: PruneOptions = {}): Promise<Pruned> {
+    return await pruneStore(this.#open(), dryRun)
+  }
+
+  async verify({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<Verification> {
+    return await verifyStore(this.#open(), signal)
+  }
+
+  async usage(): Promise<StoreUsage> {
+    return await usageOf(this.#open())
+  }
+
+  async close(): Promise<void> {
+    if (this.#roots.size > 0)
+      throw new BoxError('ERR_BOX_STATE', `${this.#roots.size} roots of the store are still mounted: close them first`)
+    this.#closing ??= this.#close()
+    await this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#parts.durable.settle()
+    } finally {
+      await this.#parts.session.end()
+    }
+  }
+
+  #open(): StoreParts {
+    if (this.#closing !== undefined) throw new BoxError('ERR_BOX_STATE', 'the store is closed')
+    return this.#parts
+  }
+
+  async #image(given: Image | string, platform?: Platform): Promise<Image> {
+    const image = await this.get(typeof given === 'string' ? given : given.digest, { platform })
+    if (image === undefined)
+      throw new BoxError('ERR_BOX_NOT_FOUND', `the store has no image ${JSON.stringify(typeof given === 'string' ? given : given.digest)}`)
+    return image
+  }
+
+  async #describe(digest: Digest): Promise<Descriptor | undefined> {
+    const { images } = this.#open()
+    const found = await images.stat(digest)
+    if (found === undefined) return undefined
+    const bytes = await readBlob(images, { mediaType: '', digest, size: found.size })
+    return { ...parseImageDocument(bytes).descriptor, digest }
+  }
+
+  async #pack(packing: Packing, signal: AbortSignal | undefined): Promise<NewLayer | undefined> {
+    const { layers, session } = this.#open()
+    return await packLayer(this, packing, join(layers.staging, session.newName()), signal)
+  }
+
+  async #build(
+    base: Image | undefined,
+    layers: readonly NewLayer[],
+    settings: ImageSettings,
+    { platform, tag, signal }: Pick<CreateOptions, 'platform' | 'tag' | 'signal'>,
+  ): Promise<Image> {
+    if (base !== undefined) await this.#hold([base.digest, ...base.layers.map(({ descriptor }) => descriptor.digest)])
+    const descriptor = await buildImage(this, { base, layers, settings, platform, signal })
+    if (tag !== undefined) await this.tag(tag, descriptor)
+    return await this.#image(descriptor.digest)
+  }
+
+  /** Keeps content from being pruned. A prune that has begun without knowing of it is waited for: only then is what is there sure to stay. */
+  async #hold(digests: readonly Digest[]): Promise<void> {
+    await this.#open().holds.add(digests)
+    await this.#waitForPrune()
+  }
+
+  async #waitForPrune(): Promise<void> {
+    const { locks, folders } = this.#open()
+    await (await acquireLock(locks, folders.sessions, 'prune')).release()
+  }
+
+  /** Unpacks what is not, and checks that each layer is what the configuration says. Gives the diffIDs. */
+  async #checkLayers(images: ImageLayout, layers: UnpackedLayers, descriptor: Descriptor): Promise<readonly Digest[]> {
+    const image = await loadableImage(images, descriptor)
+    for (const { diffID, descriptor: blob } of image?.layers ?? []) {
+      const found = await layers.unpackStored(blob)
+      if (found !== diffID)
+        throw new BoxError(
+          'ERR_BOX_DIGEST_MISMATCH',
+          `the layer ${blob.digest} has the diffID ${found}, not ${diffID} as the configuration says`,
+        )
+    }
+    return image?.layers.map(({ diffID }) => diffID) ?? []
+  }
+}
+
+const configTypes = new Set<string>([mediaTypes.config, mediaTypes.dockerConfig])
+
+/** The image of a manifest; undefined for an index, and for what holds no file trees (attestations, signatures, other artifacts). */
+async function loadableImage(images: ImageLayout, descriptor: Descriptor): Promise<Image | undefined> {
+  if (!isManifestMediaType(descriptor.mediaType)) return undefined
+  const document = parseImageDocument(await readBlob(images, descriptor), { expected: descriptor })
+  if (document.kind === 'index' || !configTypes.has(document.value.config.mediaType)) return undefined
+  if (document.value.layers.some(({ mediaType }) => layerCompression(mediaType) === undefined)) return undefined
+  return await loadImage(images, descriptor)
+}
+
+/** No file of a layer is younger than its image. */
+function epochOf({ created }: ImageSettings): { readonly sourceDateEpoch?: number } {
+  return created === undefined ? {} : { sourceDateEpoch: Math.floor(created.getTime() / 1000) }
+}
