@@ -37,6 +37,9 @@ export declare class LayerUnpacker {
  */
 export declare function changes(upperFd: number, lowerFds: Array<number>): Promise<Array<TreeChange>>
 
+/** Makes a user namespace with these maps, and gives its descriptor, which the caller closes. An ordinary user can map only its own ids. */
+export declare function createUserNamespace(uidMappings: Array<IdMappingObject>, gidMappings: Array<IdMappingObject>): Promise<number>
+
 /** A failure of the core. */
 export interface FailureObject {
   /** Marks it as one. */
@@ -65,6 +68,16 @@ export interface FileDigest {
 
 /** Hashes a file from its start to its end, whatever its position. Default sha256. */
 export declare function hashFile(fd: number, algorithm?: 'sha256' | 'sha512'): Promise<FileDigest>
+
+/** A range of a map of ids (user_namespaces(7)). */
+export interface IdMappingObject {
+  /** The first id inside. */
+  containerId: number
+  /** The first id outside. */
+  hostId: number
+  /** How many. */
+  size: number
+}
 
 /** Sends a signal by a pidfd. Gives false where the process has ended. */
 export declare function kill(pidfd: number, signal: number): boolean
@@ -163,6 +176,9 @@ export declare function measureTree(fd: number): Promise<TreeUsage>
 
 /** Makes an overlay that is attached nowhere. Gives a descriptor of the mount, which the caller closes. */
 export declare function mountOverlay(options: OverlayOptions): Promise<number>
+
+/** Makes an overlay in a new user namespace with these maps: as an ordinary user can. */
+export declare function mountOverlayInUserNamespace(options: UserOverlayOptions): Promise<UserOverlay>
 
 /** Makes a file system in memory that is attached nowhere. Gives a descriptor of the mount, which the caller closes. */
 export declare function mountTmpfs(size: number, mode: number): Promise<number>
@@ -331,3 +347,27 @@ export declare function tryLockFile(fd: number): boolean
 
 /** Unpacks a layer from a file, from its start to its end. `blobFd` and `resumeSize` are not taken. */
 export declare function unpackFile(fd: number, options: LayerOptions): Promise<LayerResult>
+
+/** An overlay, and the user namespace that it belongs to. */
+export interface UserOverlay {
+  /** The mount, attached nowhere; the caller's to close. */
+  mountFd: number
+  /** The user namespace; the caller's to close. */
+  userNamespaceFd: number
+}
+
+/** What an overlay in a user namespace is made of. Folders are named by paths. */
+export interface UserOverlayOptions {
+  /** The folders that are read, the uppermost first. */
+  lowers: Array<string>
+  /** The folder that is written; without it nothing can be. */
+  upper?: string
+  /** The empty folder that overlayfs works in, beside `upper`. */
+  work?: string
+  /** Mount options as in overlayfs.rst, `name` or `name=value`: `userxattr`, `index=off`. */
+  options: Array<string>
+  /** The map of users. */
+  uidMappings: Array<IdMappingObject>
+  /** The map of groups. */
+  gidMappings: Array<IdMappingObject>
+}

@@ -165,6 +165,7 @@ function enterStep(writer: Writer, step: EnterStep, slot: SlotNumber): void {
     case 'root':
       writer.u8(10)
       writer.u16(slot(step.slot))
+      writer.string(step.source)
       break
     case 'mount':
       writer.u8(11)

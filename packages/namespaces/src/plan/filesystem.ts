@@ -19,7 +19,7 @@ export function compileFilesystem(options: SpawnOptions, namespaces: Namespaces,
   const propagation = options.rootPropagation ?? 'rprivate'
   // Nothing that happens here may reach outside, whatever is asked for inside.
   draft.add({ do: 'propagation', propagation: /slave|shared/.test(propagation) ? 'rslave' : 'rprivate' })
-  if (options.root !== undefined) draft.add({ do: 'root', slot: rootTree(options.root.fd, draft) })
+  if (options.root !== undefined) draft.add({ do: 'root', slot: rootTree(options.root.fd, draft), source: options.root.path ?? '' })
   const filesystem = new Filesystem(namespaces, context, draft)
   for (const mount of options.mounts ?? defaultMounts(options, namespaces)) filesystem.mount(mount)
   const devices = options.devices ?? (options.root === undefined ? [] : standardDevices)

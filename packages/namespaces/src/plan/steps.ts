@@ -36,7 +36,7 @@ export type EnterStep =
   | { readonly do: 'rlimit'; readonly resource: string; readonly soft: number; readonly hard: number }
   | { readonly do: 'oomScoreAdj'; readonly value: number }
   | { readonly do: 'propagation'; readonly propagation: string }
-  | { readonly do: 'root'; readonly slot: SlotReference }
+  | { readonly do: 'root'; readonly slot: SlotReference; readonly source: string }
   | {
       readonly do: 'mount'
       readonly kind: string

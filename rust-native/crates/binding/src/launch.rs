@@ -17,6 +17,11 @@ use crate::error::{OrThrow, thrown};
 /// The launcher's executable, as built beside this library.
 static LAUNCHER: &[u8] = include_bytes!(env!("BOX_LAUNCHER"));
 
+/// Gives the core the launcher's executable.
+pub fn provide_launcher() {
+    launch::set_launcher(LAUNCHER);
+}
+
 /// What becomes of a launch: `started` and then `exited`, or only `failed`.
 #[napi(object)]
 pub struct ProcessEvent {
@@ -112,7 +117,7 @@ impl Launches {
         #[napi(ts_arg_type = "(event: ProcessEvent) => void")] callback: Function<'_, ProcessEvent, ()>,
         env: Env,
     ) -> napi::Result<Self> {
-        launch::set_launcher(LAUNCHER);
+        provide_launcher();
         let callback: Callback = callback.build_threadsafe_function::<ProcessEvent>().build()?;
         let launches = Self { sink: Arc::new(CallbackSink(callback)) };
         launches.hold(false, env)?;
@@ -207,6 +212,8 @@ fn process_event(id: u32, event: Event) -> ProcessEvent {
         max_rss: None,
     };
     match event {
+        // Plans that come from JavaScript have no step that offers.
+        Event::Offered(_) => nothing,
         Event::Started { pid, pidfd } => {
             ProcessEvent { kind: "started".into(), pid: Some(pid), pidfd: Some(pidfd.into_raw_fd()), ..nothing }
         }

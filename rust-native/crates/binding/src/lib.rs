@@ -7,3 +7,4 @@ mod launch;
 mod locks;
 mod mounts;
 mod root;
+mod user_namespace;

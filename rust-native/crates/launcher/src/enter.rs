@@ -12,7 +12,7 @@ use crate::launch::{Cgroups, Descriptors};
 use crate::mount::{self, Settings, Source};
 use crate::start::write_proc;
 use crate::stop::{Context, Result, during, refused};
-use crate::{exec, identity, network, sys};
+use crate::{exec, identity, network, offer, sys};
 
 /// Does all steps and becomes the program. Comes back with the reason why not.
 pub fn enter(plan: &Plan<'_>, given: &Descriptors<'_>, cgroups: &Cgroups, barrier: &OwnedFd) -> Result<()> {
@@ -26,6 +26,9 @@ pub fn enter(plan: &Plan<'_>, given: &Descriptors<'_>, cgroups: &Cgroups, barrie
     let mut child = Child { given, root: None, empty: None, keeps_capabilities: keeps_capabilities(plan) };
     for step in &plan.enter {
         child.perform(step).map_err(|stop| during(stop, step.name()))?;
+    }
+    if plan.command.is_empty() {
+        sys::exit(0);
     }
     exec::exec(plan, given)
 }
@@ -58,9 +61,7 @@ impl Child<'_> {
                 write_proc(&path, value.to_bytes()).call_at("write", &path)
             }
             Step::Rlimit { resource, soft, hard } => sys::setrlimit(resource, soft, hard).call("prlimit"),
-            Step::OomScoreAdj(value) => {
-                write_proc(c"self/oom_score_adj", value.to_string().as_bytes()).call_at("write", c"/proc/self/oom_score_adj")
-            }
+            Step::OomScoreAdj(value) => set_oom_score_adj(value),
             Step::Umask(mask) => {
                 rustix::process::umask(Mode::from_raw_mode(mask));
                 Ok(())
@@ -90,8 +91,8 @@ impl Child<'_> {
     fn perform_in_root(&mut self, step: &Step<'_>) -> Result<()> {
         match *step {
             Step::Propagation(flags) => mount::propagate(flags),
-            Step::Root { slot } => {
-                let source = self.source(slot, c"/")?;
+            Step::Root { slot, source } => {
+                let source = self.source(slot, source)?;
                 self.root = Some(mount::attach_root(source)?);
                 Ok(())
             }
@@ -122,6 +123,10 @@ impl Child<'_> {
                 self.empty = empty;
                 result
             }
+            Step::OfferOverlay { ref lowers, upper, work, ref parameters } => {
+                offer::overlay(lowers, upper, work, parameters, self.given.answer)
+            }
+            Step::OfferNamespace(name) => offer::namespace(name, self.given.answer),
             _ => Err(Errno::NOSYS).call("enter"),
         }
     }
@@ -144,6 +149,14 @@ impl Child<'_> {
         let kind = self.given.kinds.get(usize::from(slot)).copied().unwrap_or(box_plan::slot::PLAIN);
         Ok(Source { file: self.file(slot)?, kind, path })
     }
+}
+
+fn set_oom_score_adj(value: i32) -> Result<()> {
+    // The file belongs to an ordinary user only while the process is dumpable. It has entered nothing yet.
+    sys::prctl(libc::PR_SET_DUMPABLE, 1).call("prctl")?;
+    let written = write_proc(c"self/oom_score_adj", value.to_string().as_bytes());
+    sys::prctl(libc::PR_SET_DUMPABLE, 0).call("prctl")?;
+    written.call_at("write", c"/proc/self/oom_score_adj")
 }
 
 /// chdir(2). A folder that was reached by a descriptor from outside has no path below the root, and getcwd(2) says so.

@@ -14,6 +14,7 @@ mod join;
 mod launch;
 mod mount;
 mod network;
+mod offer;
 mod resolve;
 mod serve;
 mod start;

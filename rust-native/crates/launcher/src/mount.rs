@@ -132,17 +132,21 @@ pub fn tree_of(source: Source<'_>, recursive: bool) -> Result<OwnedFd> {
     }
     match source.kind {
         slot::DETACHED => rustix::io::fcntl_dupfd_cloexec(source.file, 0).call("fcntl"),
-        slot::BY_PATH => {
-            let tree = open_tree(CWD, source.path, flags).call_at("open_tree", source.path)?;
-            let (found, meant) = (fstat(&tree).call("fstat")?, fstat(source.file).call("fstat")?);
-            if (found.st_dev, found.st_ino) == (meant.st_dev, meant.st_ino) { Ok(tree) } else { Err(refused("ERR_BOX_STATE", source.path)) }
-        }
-        // A mount made by someone else: a clone where the kernel allows one, or else the mount itself.
+        slot::BY_PATH => clone_by_path(source, flags),
+        // A mount made by someone else: a clone where the kernel allows one; the same by its path; or else the mount itself.
         _ => match open_tree(source.file, c"", flags | OpenTreeFlags::AT_EMPTY_PATH) {
-            Err(Errno::INVAL | Errno::PERM) => rustix::io::fcntl_dupfd_cloexec(source.file, 0).call("fcntl"),
+            Err(Errno::INVAL | Errno::PERM) if source.path.is_empty() => rustix::io::fcntl_dupfd_cloexec(source.file, 0).call("fcntl"),
+            Err(Errno::INVAL | Errno::PERM) => clone_by_path(source, flags),
             result => result.call_at("open_tree", source.path),
         },
     }
+}
+
+/// Clones what this mount namespace has at the path, if it is the file that was meant.
+fn clone_by_path(source: Source<'_>, flags: OpenTreeFlags) -> Result<OwnedFd> {
+    let tree = open_tree(CWD, source.path, flags).call_at("open_tree", source.path)?;
+    let (found, meant) = (fstat(&tree).call("fstat")?, fstat(source.file).call("fstat")?);
+    if (found.st_dev, found.st_ino) == (meant.st_dev, meant.st_ino) { Ok(tree) } else { Err(refused("ERR_BOX_STATE", source.path)) }
 }
 
 /// Attributes of what is mounted at the path.

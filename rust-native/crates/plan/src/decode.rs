@@ -1,4 +1,4 @@
-//! Reads a plan. The other half is `packages/namespaces/src/plan/encode.ts`; `vectors/` holds what both must agree on.
+//! Reads a plan. `encode` writes one; in TypeScript that is `packages/namespaces/src/plan/encode.ts`; `vectors/` holds what both must agree on.
 
 use crate::MAGIC;
 use crate::reader::{Malformed, Reader};
@@ -49,7 +49,7 @@ fn step<'a>(reader: &mut Reader<'a>) -> Result<Step<'a>, Malformed> {
         7 => Step::Rlimit { resource: reader.u32()?, soft: reader.u64()?, hard: reader.u64()? },
         8 => Step::OomScoreAdj(reader.i32()?),
         9 => Step::Propagation(reader.u32()?),
-        10 => Step::Root { slot: reader.u16()? },
+        10 => Step::Root { slot: reader.u16()?, source: reader.string()? },
         11 => Step::Mount {
             options: reader.u32()?,
             attributes: reader.u64()?,
@@ -89,6 +89,13 @@ fn step<'a>(reader: &mut Reader<'a>) -> Result<Step<'a>, Malformed> {
         24 => Step::Capabilities { effective: reader.u64()?, permitted: reader.u64()?, inheritable: reader.u64()?, ambient: reader.u64()? },
         25 => Step::NoNewPrivileges,
         26 => Step::Seccomp { flags: reader.u32()?, filter: reader.bytes()? },
+        27 => Step::OfferOverlay {
+            lowers: reader.list(Reader::string)?,
+            upper: reader.string()?,
+            work: reader.string()?,
+            parameters: reader.list(|reader| Ok((reader.string()?, reader.string()?)))?,
+        },
+        28 => Step::OfferNamespace(reader.string()?),
         _ => return Err(Malformed),
     })
 }

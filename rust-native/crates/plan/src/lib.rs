@@ -4,11 +4,13 @@
 //! its children, and read by the reactor. Numbers are little-endian; a string is its length (u32), its bytes and a NUL.
 
 mod decode;
+mod encode;
 mod outcome;
 mod reader;
 mod steps;
 
 pub use decode::decode;
+pub use encode::encode;
 pub use outcome::{Outcome, Stop};
 pub use reader::Malformed;
 pub use steps::{Join, Plan, Prepare, Step};

@@ -12,6 +12,8 @@ pub enum Outcome {
     },
     /// A process that only joins namespaces and makes the child; its pidfd comes along.
     Intermediate,
+    /// A descriptor that a step has made for the caller; it comes along.
+    Offered,
     /// The child could not become the program.
     Stopped(Stop),
 }
@@ -41,6 +43,7 @@ impl Outcome {
                 bytes
             }
             Self::Intermediate => vec![2],
+            Self::Offered => vec![4],
             Self::Stopped(stop) => {
                 let mut bytes = vec![3];
                 bytes.extend_from_slice(&stop.errno.to_le_bytes());
@@ -59,6 +62,7 @@ impl Outcome {
         let outcome = match reader.u8()? {
             1 => Self::Started { pid: reader.u32()? },
             2 => Self::Intermediate,
+            4 => Self::Offered,
             3 => {
                 let errno = reader.i32()?;
                 let mut text = || Ok(String::from_utf8_lossy(reader.bytes()?).into_owned());
@@ -78,7 +82,7 @@ mod tests {
     #[test]
     fn outcomes_come_back_as_they_were() {
         let stop = Stop { step: "mount".into(), syscall: "move_mount".into(), errno: 22, path: "/proc".into(), code: String::new() };
-        for outcome in [Outcome::Started { pid: 4711 }, Outcome::Intermediate, Outcome::Stopped(stop)] {
+        for outcome in [Outcome::Started { pid: 4711 }, Outcome::Intermediate, Outcome::Offered, Outcome::Stopped(stop)] {
             let bytes = outcome.encode();
             assert_eq!(Outcome::decode(&bytes), Ok(outcome));
             for end in 0..bytes.len() {

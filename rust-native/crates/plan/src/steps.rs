@@ -27,7 +27,7 @@ pub struct Plan<'a> {
     pub prepare: Vec<Prepare<'a>>,
     /// What the child does, in this order.
     pub enter: Vec<Step<'a>>,
-    /// The arguments; the first one is the program.
+    /// The arguments; the first one is the program. Without any the child ends after its steps.
     pub command: Vec<&'a CStr>,
     /// `NAME=value` each.
     pub environment: Vec<&'a CStr>,
@@ -118,6 +118,8 @@ pub enum Step<'a> {
     Root {
         /// The slot of the mount.
         slot: u16,
+        /// Where it is attached in the caller's mount namespace, or empty.
+        source: &'a CStr,
     },
     /// A new file system.
     Mount {
@@ -229,6 +231,19 @@ pub enum Step<'a> {
         /// The program.
         filter: &'a [u8],
     },
+    /// Makes an overlay of folders, named as this mount namespace has them, and sends the mount back.
+    OfferOverlay {
+        /// The folders that are read, the uppermost first.
+        lowers: Vec<&'a CStr>,
+        /// The folder that is written, or empty.
+        upper: &'a CStr,
+        /// The folder that overlayfs works in, or empty.
+        work: &'a CStr,
+        /// Parameters: a name, and a value that is empty for a flag.
+        parameters: Vec<(&'a CStr, &'a CStr)>,
+    },
+    /// Sends a namespace back, by its name in /proc/self/ns.
+    OfferNamespace(&'a CStr),
 }
 
 impl Prepare<'_> {
@@ -271,6 +286,8 @@ impl Step<'_> {
             Self::Capabilities { .. } => "set capabilities",
             Self::NoNewPrivileges => "set no_new_privs",
             Self::Seccomp { .. } => "install the system call filter",
+            Self::OfferOverlay { .. } => "mount the overlay",
+            Self::OfferNamespace(_) => "open the namespace",
         }
     }
 }

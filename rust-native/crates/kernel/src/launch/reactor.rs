@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub enum Event {
         /// Its pidfd, for the receiver.
         pidfd: OwnedFd,
     },
+    /// A descriptor that a step of the plan has made for the caller.
+    Offered(OwnedFd),
     /// The program was not started, and nothing of it is left.
     Failed(Failure),
     /// The program ended; where the exit could not be read, why.
@@ -48,6 +51,12 @@ static REACTOR: Mutex<Option<Arc<Reactor>>> = Mutex::new(None);
 /// Gives the launcher's executable. Once, before the first launch.
 pub fn set_launcher(executable: &'static [u8]) {
     let _ = LAUNCHER.set(executable);
+}
+
+/// As `launch`, for the core itself: the id is of another range than those of callers.
+pub fn launch_internally(request: Request, sink: Arc<dyn Sink>) {
+    static NEXT: AtomicU64 = AtomicU64::new(1 << 40);
+    launch(NEXT.fetch_add(1, Ordering::Relaxed), request, sink);
 }
 
 /// Starts a process. What becomes of it is told to the sink, under this id, which the caller chooses and uses once.
@@ -291,10 +300,13 @@ impl Reactor {
 
     /// Reads what a launch has to say.
     fn on_channel(&self, id: u64) {
-        let mut state = self.lock();
-        let told = self.drain(&mut state, id);
-        drop(state);
-        tell(id, told);
+        while let Some(told) = self.next_told(id) {
+            tell(id, Some(told));
+        }
+    }
+
+    fn next_told(&self, id: u64) -> Option<(Arc<dyn Sink>, Event)> {
+        self.drain(&mut self.lock(), id)
     }
 
     fn drain(&self, state: &mut State, id: u64) -> Option<(Arc<dyn Sink>, Event)> {
@@ -323,6 +335,9 @@ impl Reactor {
                     if self.watch(&pidfd, token::of(which, token::INTERMEDIATE)).is_ok() {
                         state.intermediates.insert(which, pidfd);
                     }
+                }
+                Received::Message(Outcome::Offered, Some(descriptor)) => {
+                    return Some((Arc::clone(&launch.sink), Event::Offered(descriptor)));
                 }
                 Received::Message(Outcome::Stopped(stop), _) => {
                     launch.message = None;
@@ -366,9 +381,9 @@ impl Reactor {
     }
 
     fn on_exit(&self, id: u64) {
-        let mut state = self.lock();
         // What it said before its end comes first.
-        let said = self.drain(&mut state, id);
+        self.on_channel(id);
+        let mut state = self.lock();
         let after = state.launches.get_mut(&id).and_then(|launch| {
             let pidfd = launch.pidfd.take()?;
             self.unwatch(&pidfd);
@@ -387,7 +402,6 @@ impl Reactor {
             Some((launch.sink, event))
         });
         drop(state);
-        tell(id, said);
         tell(id, ended);
     }
 

@@ -1,0 +1,100 @@
+//! User namespaces, and overlays that belong to one.
+
+use std::ffi::CString;
+use std::os::fd::IntoRawFd;
+
+use box_kernel::Failure;
+use box_kernel::launch::{self, IdRange, Maps, OverlayPlan};
+use napi::Env;
+use napi::bindgen_prelude::Object;
+use napi_derive::napi;
+
+use crate::background::promise;
+use crate::error::OrThrow;
+
+/// A range of a map of ids (user_namespaces(7)).
+#[napi(object)]
+pub struct IdMappingObject {
+    /// The first id inside.
+    pub container_id: u32,
+    /// The first id outside.
+    pub host_id: u32,
+    /// How many.
+    pub size: u32,
+}
+
+/// What an overlay in a user namespace is made of. Folders are named by paths.
+#[napi(object)]
+pub struct UserOverlayOptions {
+    /// The folders that are read, the uppermost first.
+    pub lowers: Vec<String>,
+    /// The folder that is written; without it nothing can be.
+    pub upper: Option<String>,
+    /// The empty folder that overlayfs works in, beside `upper`.
+    pub work: Option<String>,
+    /// Mount options as in overlayfs.rst, `name` or `name=value`: `userxattr`, `index=off`.
+    pub options: Vec<String>,
+    /// The map of users.
+    pub uid_mappings: Vec<IdMappingObject>,
+    /// The map of groups.
+    pub gid_mappings: Vec<IdMappingObject>,
+}
+
+/// An overlay, and the user namespace that it belongs to.
+#[napi(object)]
+pub struct UserOverlay {
+    /// The mount, attached nowhere; the caller's to close.
+    pub mount_fd: i32,
+    /// The user namespace; the caller's to close.
+    pub user_namespace_fd: i32,
+}
+
+/// Makes a user namespace with these maps, and gives its descriptor, which the caller closes. An ordinary user can map only its own ids.
+#[napi(catch_unwind, ts_return_type = "Promise<number>")]
+pub fn create_user_namespace(
+    env: &Env,
+    uid_mappings: Vec<IdMappingObject>,
+    gid_mappings: Vec<IdMappingObject>,
+) -> napi::Result<Object<'_>> {
+    super::launch::provide_launcher();
+    let maps = Maps { uid: ranges(uid_mappings), gid: ranges(gid_mappings) };
+    promise(env, move || launch::create_user_namespace(&maps), |_, namespace| Ok(namespace.into_raw_fd()))
+}
+
+/// Makes an overlay in a new user namespace with these maps: as an ordinary user can.
+#[napi(catch_unwind, ts_return_type = "Promise<UserOverlay>")]
+pub fn mount_overlay_in_user_namespace(env: &Env, options: UserOverlayOptions) -> napi::Result<Object<'_>> {
+    super::launch::provide_launcher();
+    let maps = Maps { uid: ranges(options.uid_mappings), gid: ranges(options.gid_mappings) };
+    let overlay = overlay_plan(options.lowers, options.upper, options.work, &options.options).or_throw(env)?;
+    promise(
+        env,
+        move || launch::mount_overlay_in_user_namespace(&maps, &overlay),
+        |_, (mount, namespace)| Ok(UserOverlay { mount_fd: mount.into_raw_fd(), user_namespace_fd: namespace.into_raw_fd() }),
+    )
+}
+
+fn overlay_plan(lowers: Vec<String>, upper: Option<String>, work: Option<String>, options: &[String]) -> box_kernel::Result<OverlayPlan> {
+    let writable = match (upper, work) {
+        (Some(upper), Some(work)) => Some((text(upper)?, text(work)?)),
+        (None, None) => None,
+        _ => return Err(Failure::new("ERR_BOX_INVALID_ARGUMENT", "an overlay needs both `upper` and `work`, or neither")),
+    };
+    let parameters = options.iter().map(|option| {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        Ok((text(name)?, text(value)?))
+    });
+    Ok(OverlayPlan {
+        lowers: lowers.into_iter().map(text).collect::<box_kernel::Result<_>>()?,
+        writable,
+        parameters: parameters.collect::<box_kernel::Result<_>>()?,
+    })
+}
+
+fn text(value: impl Into<Vec<u8>>) -> box_kernel::Result<CString> {
+    CString::new(value).map_err(|_| Failure::new("ERR_BOX_INVALID_ARGUMENT", "a path or option holds a NUL"))
+}
+
+fn ranges(mappings: Vec<IdMappingObject>) -> Vec<IdRange> {
+    mappings.into_iter().map(|mapping| (mapping.container_id, mapping.host_id, mapping.size)).collect()
+}

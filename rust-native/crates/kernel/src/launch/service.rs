@@ -1,0 +1,114 @@
+//! Short-lived children that make something in a user namespace and send it back.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use box_plan::{Plan, Step, encode, flags};
+
+use super::reactor::{Event, Sink, launch_internally};
+use super::request::Request;
+use crate::error::{Failure, Result};
+
+/// A range of ids: the first inside, the first outside, how many.
+pub type IdRange = (u32, u32, u32);
+
+/// The maps of a user namespace.
+pub struct Maps {
+    /// Users.
+    pub uid: Vec<IdRange>,
+    /// Groups.
+    pub gid: Vec<IdRange>,
+}
+
+/// What an overlay is made of, by paths of the caller's.
+pub struct OverlayPlan {
+    /// The folders that are read, the uppermost first.
+    pub lowers: Vec<CString>,
+    /// The folder that is written and the one that overlayfs works in.
+    pub writable: Option<(CString, CString)>,
+    /// Parameters: a name, and a value that is empty for a flag.
+    pub parameters: Vec<(CString, CString)>,
+}
+
+/// Makes a user namespace with these maps. Waits: not for the event loop.
+pub fn create_user_namespace(maps: &Maps) -> Result<OwnedFd> {
+    let offered = run(maps, libc::CLONE_NEWUSER.cast_unsigned(), vec![Step::OfferNamespace(c"user")])?;
+    let [namespace] = <[OwnedFd; 1]>::try_from(offered).map_err(|_| incomplete())?;
+    Ok(namespace)
+}
+
+/// Makes an overlay in a user namespace with these maps. Gives the mount and the namespace. Waits: not for the event loop.
+pub fn mount_overlay_in_user_namespace(maps: &Maps, overlay: &OverlayPlan) -> Result<(OwnedFd, OwnedFd)> {
+    let namespaces = (libc::CLONE_NEWUSER | libc::CLONE_NEWNS).cast_unsigned();
+    let (upper, work) = overlay.writable.as_ref().map_or((c"", c""), |(upper, work)| (upper.as_c_str(), work.as_c_str()));
+    let first = |ranges: &[IdRange]| if ranges.iter().any(|range| range.0 == 0) { 0 } else { ranges.first().map_or(0, |range| range.0) };
+    let steps = vec![
+        Step::Become { uid: first(&maps.uid), gid: first(&maps.gid) },
+        Step::OfferOverlay {
+            lowers: overlay.lowers.iter().map(CString::as_c_str).collect(),
+            upper,
+            work,
+            parameters: overlay.parameters.iter().map(|(name, value)| (name.as_c_str(), value.as_c_str())).collect(),
+        },
+        Step::OfferNamespace(c"user"),
+    ];
+    let [mount, namespace] = <[OwnedFd; 2]>::try_from(run(maps, namespaces, steps)?).map_err(|_| incomplete())?;
+    Ok((mount, namespace))
+}
+
+fn incomplete() -> Failure {
+    Failure::new("ERR_BOX_LAUNCHER_LOST", "a helper process ended before it had sent what it made")
+}
+
+fn run(maps: &Maps, namespaces: u32, enter: Vec<Step<'_>>) -> Result<Vec<OwnedFd>> {
+    let privileged = rustix::process::geteuid().is_root();
+    let (uid_map, gid_map) = (map_text(&maps.uid), map_text(&maps.gid));
+    let plan = Plan {
+        flags: if privileged { 0 } else { flags::MAP_SELF | flags::DENY_SETGROUPS },
+        namespaces,
+        joins: Vec::new(),
+        uid_map: &uid_map,
+        gid_map: &gid_map,
+        cgroup_v2: <&CStr>::default(),
+        cgroup_v1: Vec::new(),
+        descriptors: Vec::new(),
+        given: 0,
+        prepare: Vec::new(),
+        enter,
+        command: Vec::new(),
+        environment: Vec::new(),
+    };
+    let (sender, receiver) = channel();
+    let waiter = Arc::new(Waiter { offered: Mutex::default(), done: Mutex::new(Some(sender)) });
+    launch_internally(Request { plan: encode(&plan), given: Vec::new() }, waiter);
+    receiver.recv().map_err(|_| incomplete())?
+}
+
+fn map_text(ranges: &[IdRange]) -> CString {
+    let text: String = ranges.iter().map(|(inside, outside, size)| format!("{inside} {outside} {size}\n")).collect();
+    CString::new(text).unwrap_or_default()
+}
+
+struct Waiter {
+    offered: Mutex<Vec<OwnedFd>>,
+    done: Mutex<Option<Sender<Result<Vec<OwnedFd>>>>>,
+}
+
+impl Sink for Waiter {
+    fn event(&self, _id: u64, event: Event) {
+        let outcome = match event {
+            Event::Offered(descriptor) => {
+                self.offered.lock().unwrap_or_else(PoisonError::into_inner).push(descriptor);
+                return;
+            }
+            Event::Started { .. } => return,
+            Event::Failed(failure) => Err(failure),
+            Event::Exited { .. } => Ok(std::mem::take(&mut *self.offered.lock().unwrap_or_else(PoisonError::into_inner))),
+        };
+        if let Some(sender) = self.done.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = sender.send(outcome);
+        }
+    }
+}
