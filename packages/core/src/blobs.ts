@@ -35,7 +35,10 @@ export interface ByteRange {
 export interface BlobSource {
   /** The blob's size, or undefined where it is not there. */
   stat(digest: Digest, options?: { readonly signal?: AbortSignal }): Promise<{ readonly size: number } | undefined>
-  /** The blob's bytes. @throws BoxError `ERR_BOX_BLOB_ABSENT` (at the first step of the iteration). */
+  /**
+   * The blob's bytes. The chunks are the reader's: their memory is not used again.
+   * @throws BoxError `ERR_BOX_BLOB_ABSENT` (at the first step of the iteration).
+   */
   read(digest: Digest, options?: { readonly range?: ByteRange; readonly signal?: AbortSignal }): AsyncIterable<Uint8Array>
 }
 

@@ -196,7 +196,7 @@ describe('credentials stay with the registry that they are for', () => {
       return true
     })
     await failure(client().push(sink, server.reference('app:v2'), { name: 'mine' }))
-    expect(victim.count('PATCH', /stolen/)).toBeGreaterThan(0)
+    expect(victim.count('PUT', /stolen/)).toBeGreaterThan(0)
     expect(victim.seen.every(({ headers }) => headers.authorization === undefined)).toBe(true)
   })
 

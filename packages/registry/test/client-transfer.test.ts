@@ -112,8 +112,28 @@ test.each([
   if (chunkSize === 90_000) expect(server.count('PATCH', /./)).toBeGreaterThan(7)
 })
 
+test('a small blob goes in one request after the one that opens the upload, and is tried anew where that breaks', async () => {
+  const layer = randomBytes(1000)
+  const sink = new Memory()
+  server.addImage('app', 'v1', [layer])
+  await registry.pull(server.reference('app:v1'), sink, { name: 'mine' })
+  server.blobs.delete(sha256(layer))
+  await registry.push(sink, server.reference('app:v2'), { name: 'mine' })
+  expect([server.count('POST', /uploads/), server.count('PATCH', /uploads/), server.count('PUT', /uploads/)]).toEqual([1, 0, 1])
+  server.blobs.delete(sha256(layer))
+  let cuts = 1
+  server.intercept = (request) => {
+    if (request.method !== 'PUT' || !(request.url ?? '').includes('uploads') || cuts === 0) return false
+    cuts -= 1
+    request.socket.destroy()
+    return true
+  }
+  await registry.push(sink, server.reference('app:v3'), { name: 'mine' })
+  expect(server.blobs.get(sha256(layer))?.equals(layer)).toBe(true)
+})
+
 test('a registry that takes no chunks is sent the whole in one request', async () => {
-  const layer = randomBytes(200_000)
+  const layer = randomBytes(400_000)
   const sink = new Memory()
   server.addImage('app', 'v1', [layer])
   await registry.pull(server.reference('app:v1'), sink, { name: 'mine' })

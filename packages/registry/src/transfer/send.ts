@@ -34,6 +34,9 @@ export async function send(origin: Origin, repository: Repository, descriptor: D
   progress.end('copied')
 }
 
+/** A blob of so many bytes is not worth a request of its own before the one that ends the upload. */
+const smallest = 256 * 1024
+
 class Upload {
   readonly #repository: Repository
   readonly #descriptor: Descriptor
@@ -53,8 +56,9 @@ class Upload {
 
   async run(begun: Session): Promise<void> {
     const { signal, retry } = this.#options
-    let session = begun
     this.#progress.tell('started', 0)
+    if (this.#isSmall && (await this.#atOnce(begun))) return
+    let session = this.#isSmall ? await this.#begin() : begun
     for (let attempt = 1, reached = 0; ; attempt += 1) {
       try {
         await this.#send(session, (next) => {
@@ -73,6 +77,22 @@ class Upload {
         session = await this.#recover(session)
         reached = Math.max(reached, session.offset)
       }
+    }
+  }
+
+  get #isSmall(): boolean {
+    return this.#descriptor.size <= Math.min(smallest, this.#options.chunkSize)
+  }
+
+  /** In the request that ends the upload. Gives false where that failed in a way that a second try may not. */
+  async #atOnce(session: Session): Promise<boolean> {
+    try {
+      await finishUpload(this.#repository, this.#descriptor, session, this.#slice, this.#options.signal)
+      return true
+    } catch (thrown) {
+      if (this.#sourceFailure !== undefined) throw this.#sourceFailure.reason
+      if (!isRecoverable(thrown)) throw thrown
+      return false
     }
   }
 
