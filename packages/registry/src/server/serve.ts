@@ -113,11 +113,17 @@ async function respond(
   } catch (error) {
     if (error instanceof Refusal) exchange.refuse(error)
     else {
-      // A client that went away is no error of the server's.
-      if (!request.destroyed || request.complete) onError?.(error, { method, url })
+      if (!isDisconnect(error)) onError?.(error, { method, url })
       exchange.refuse(new Refusal(500, 'UNKNOWN', 'the registry failed'))
     }
   }
+}
+
+const disconnects = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'])
+
+/** A client that went away is no error of the server's. */
+function isDisconnect(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' && disconnects.has(error.code)
 }
 
 /** The `close` of a server: one end, however often it is called, and also reached by the signal. */
