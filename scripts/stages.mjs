@@ -37,7 +37,7 @@ export const stages = [
     budget: 300,
     counts: 'jest',
     leaks: true,
-    peers: { BOX_CONFORMANCE: 'conformance' },
+    peers: { BOX_CONFORMANCE: 'conformance', BOX_CRANE: 'crane' },
     command: ['jest', '--roots', 'test-e2e/conformance', '--runInBand'],
   },
 ]

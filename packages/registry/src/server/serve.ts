@@ -59,7 +59,8 @@ export async function serve(store: ServableStore, options: ServeOptions = {}): P
   const limits = completeLimits(options.limits)
   if (repository !== undefined && !isRepository(repository))
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${JSON.stringify(repository)} is not a repository`)
-  const uploads = await Uploads.open(options.uploads, limits)
+  const uploads = new Uploads(options.uploads, limits)
+  await uploads.sweep()
   const service: Service = {
     store,
     catalogue: new Catalogue(store, repository, limits.manifestBytes),
