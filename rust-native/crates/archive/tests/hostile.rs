@@ -269,7 +269,7 @@ fn labels_of_other_machines_are_left_out_and_named() {
 
 #[test]
 fn what_would_exhaust_the_machine_is_limited() {
-    let small = Limits { total_size: 1 << 20, entries: 10, ratio: 10, depth: 8 };
+    let small = Limits { total_size: 1 << 20, entries: 10, ratio: 10, depth: 8, ..Limits::default() };
     let long = "a/".repeat(9);
     let huge = (u64::MAX / 4).to_string();
     let map = vec![b'1'; 3 << 20];
