@@ -1,6 +1,7 @@
 import { BoxError, type ByteRange, channels, type Descriptor, type Digest, type Ingest, type Platform } from '@box/core'
 import {
   acquireLock,
+  assertComplete,
   type ImageLayout,
   isDigest,
   isManifestMediaType,
@@ -8,6 +9,7 @@ import {
   layout,
   type Locks,
   mediaTypes,
+  parseDigest,
   parseImageDocument,
   readBlob,
 } from '@box/oci'
@@ -69,7 +71,8 @@ export class Store implements LayerStore {
 
   async ingest(descriptor: Descriptor, options: { readonly signal?: AbortSignal } = {}): Promise<Ingest> {
     const { images, layers } = this.#open()
-    await this.#hold([descriptor.digest])
+    options.signal?.throwIfAborted()
+    await this.#hold([parseDigest(descriptor.digest)])
     const answer = await images.ingest(descriptor, options)
     if (answer.state === 'present' && layerCompression(descriptor.mediaType) !== undefined)
       await layers.unpackStored(descriptor, options.signal)
@@ -93,6 +96,7 @@ export class Store implements LayerStore {
     const below = await descriptorsBelow(images, descriptor)
     const digests = below.map((place) => place.digest)
     await this.#hold(digests)
+    await assertComplete(images, descriptor)
     const diffIDs: Digest[] = []
     for (const place of below) diffIDs.push(...(await this.#checkLayers(images, layers, place)))
     await images.tag(name, descriptor)

@@ -12,7 +12,7 @@ use super::{Blob, Layer, LayerOptions, algorithm_of, check_digest, check_size, l
 use crate::decode::{Compression, Decoder, Output};
 use crate::digest::{Digest, Hasher};
 use crate::failure::over_limit;
-use crate::limits::Limits;
+use crate::limits::{Limits, RATIO_FREE};
 
 /// The size of what goes from stage to stage.
 pub(super) const BUFFER: usize = 256 << 10;
@@ -80,10 +80,10 @@ impl Stage {
             Source::Inbox(inbox) => Some(*inbox),
             Source::File(_) => None,
         };
-        self.resume(inbox)?;
+        self.resume(inbox).or_else(|failure| self.give_up(inbox, failure))?;
         match source {
             Source::Inbox(inbox) => {
-                while let Some(piece) = inbox.next()? {
+                while let Some(piece) = inbox.next().or_else(|failure| self.give_up(Some(inbox), failure))? {
                     self.keep(&piece)?;
                     self.take(&piece)?;
                 }
@@ -129,6 +129,18 @@ impl Stage {
             self.take(buffer.get(..count).unwrap_or_default())?;
         }
         Ok(())
+    }
+
+    /// Who gives up resumes later: what was accepted is kept, unpacked or not.
+    fn give_up<T>(&mut self, inbox: Option<&Inbox>, failure: Failure) -> Result<T> {
+        if let (Some(inbox), Some(Blob { resume, .. })) = (inbox.filter(|inbox| inbox.is_aborting()), &self.blob) {
+            self.output.compressed = self.output.compressed.max(*resume);
+            for piece in inbox.rest() {
+                self.keep(&piece)?;
+                self.output.compressed += piece.len() as u64;
+            }
+        }
+        Err(failure)
     }
 
     fn keep(&mut self, mut piece: &[u8]) -> Result<()> {
@@ -189,7 +201,7 @@ impl Output for Buffers {
         if self.total > self.limits.total_size {
             return Err(over_limit(b"", "the uncompressed size", self.limits.total_size));
         }
-        if self.total.saturating_sub(self.limits.ratio_free) > self.compressed.saturating_mul(self.limits.ratio) {
+        if self.total.saturating_sub(RATIO_FREE) > self.compressed.saturating_mul(self.limits.ratio) {
             return Err(over_limit(b"", "the ratio of uncompressed to compressed size", self.limits.ratio));
         }
         if self.filled < self.current.len() { Ok(()) } else { self.send() }

@@ -108,6 +108,13 @@ impl Inbox {
         }
     }
 
+    /// The pieces that were accepted and not taken yet.
+    pub(super) fn rest(&self) -> Vec<Vec<u8>> {
+        let mut state = self.lock();
+        state.queued = 0;
+        state.pieces.drain(..).collect()
+    }
+
     /// Whether there is no use in going on.
     pub(super) fn is_aborting(&self) -> bool {
         self.lock().aborting

@@ -122,14 +122,15 @@ mod tests {
         let table: &[&[u8]] = &[
             b"30 path=x\n",
             b"5 a=b\n",
-            b"7 a=b\n",
+            b"7 a=b\n\n",
             b"6 a=b",
             b"06 a=b\n",
             b"6 =bc\n",
             b"x a=b\n",
             b"99999999999999999999 a=b\n",
             b"-6 a=b\n",
-            b"12 path=a\0b\n",
+            b"10 path=a\0b\n",
+            b"11 path=a\0b\n",
             b"\0",
         ];
         for data in table {
