@@ -76,12 +76,15 @@ export interface MountOptions {
   /** Nothing can be written. Default: false. */
   readonly readOnly?: boolean | undefined
   /**
-   * The user namespace in which the root is used: its id 0 is the owner of what belongs to id 0 in the image. As root the layers are
-   * mounted with that mapping; otherwise the root is mounted inside that namespace. Default: as root none; otherwise one of the caller's own
-   * in which the caller is id 0.
+   * As root: the user namespace in which the root is used. Its id 0 is the owner of what belongs to id 0 in the image. Default: none, owners
+   * are as the image has them. As an ordinary user it cannot be chosen: the root has one of its own, in which the caller is id 0 and all files are the
+   * caller's.
    */
   readonly userNamespace?: UserNamespaceTarget | undefined
-  /** Where writes go: beside the store, or to memory, up to a size. Default: `disk`, or half of the memory's size where the file system of the store cannot hold an overlay's upper folder. */
+  /**
+   * Where writes go: beside the store, or to memory up to a size (as root). Default: `disk`, and where the file system of the store cannot hold an
+   * overlay's upper folder, memory up to half of what the machine has. `upperKind` of the root says which it became.
+   */
   readonly upper?: 'disk' | { readonly tmpfs: Size } | undefined
   /** The platform where the name stands for several. Default: this machine's. */
   readonly platform?: Platform | undefined

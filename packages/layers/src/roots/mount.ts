@@ -1,4 +1,4 @@
-import { BoxError, parseSize, type UserNamespaceTarget } from '@box/core'
+import { BoxError, parseSize } from '@box/core'
 import { close } from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import type { Privileges } from '../privileges.ts'
 import { makeFolder } from '../sessions.ts'
 import type { LowerLayer } from '../unpacked/layers.ts'
 import { removeTree } from '../unpacked/trees.ts'
+import { makeOverlay, type Overlay, type Place } from './overlay.ts'
 import { OverlayRoot, type WritableLayer } from './overlay-root.ts'
 
 const closeDescriptor = promisify(close)
@@ -25,13 +26,6 @@ export interface MountContext {
   readonly newName: () => string
 }
 
-/** The folder that holds `upper` and `work`. */
-interface Place {
-  readonly kind: 'disk' | 'tmpfs'
-  readonly fd: number
-  readonly remove: () => Promise<void>
-}
-
 /**
  * Makes a root of layers, the uppermost first. `closed` is called once it is given back, and only where this function succeeds.
  * @throws BoxError `ERR_BOX_UNSUPPORTED`
@@ -43,15 +37,14 @@ export async function mountRoot(
   options: MountOptions,
   closed: () => Promise<void>,
 ): Promise<OverlayRoot> {
-  const { userNamespace } = options
   const userXattr = !context.privileges.isHostRoot
   const visible = visibleLayers(layers)
   requireMarks(visible, userXattr ? 'user' : 'trusted')
-  const trees = visible.map(({ path }) => path)
-  const mount = async (place: Place | undefined): Promise<number> =>
-    await mountOverlay([...trees, context.empty], place?.fd, userNamespace, context.privileges)
+  const lowers = visible.map(({ path }) => path)
+  const overlay = async (place: Place | undefined): Promise<Overlay> =>
+    await makeOverlay([...lowers, context.empty], place, options.userNamespace, context.privileges)
   if (options.readOnly === true)
-    return new OverlayRoot({ fd: await mount(undefined), image, userNamespace, writable: undefined, lowers: trees, userXattr, closed })
+    return new OverlayRoot({ ...(await overlay(undefined)), image, writable: undefined, lowers, userXattr, closed })
   const like = visible.find(({ record }) => record.rootEntry)?.path
   const attempt = async (makePlace: () => Promise<Place>): Promise<OverlayRoot> => {
     const undo: (() => Promise<void>)[] = []
@@ -62,7 +55,6 @@ export async function mountRoot(
       const upper = nativeSync((core) => core.openFolderAt(place.fd, 'upper'))
       undo.push(() => closeDescriptor(upper))
       const writable: WritableLayer = { kind: place.kind, upper, owner: place.fd }
-      const fd = await mount(place)
       const end = async (): Promise<void> => {
         try {
           await place.remove()
@@ -70,7 +62,7 @@ export async function mountRoot(
           await closed()
         }
       }
-      return new OverlayRoot({ fd, image, userNamespace, writable, lowers: trees, userXattr, closed: end })
+      return new OverlayRoot({ ...(await overlay(place)), image, writable, lowers, userXattr, closed: end })
     } catch (error) {
       for (const step of undo.toReversed()) await step()
       throw error
@@ -89,28 +81,11 @@ export async function mountRoot(
   }
 }
 
-async function mountOverlay(
-  lowers: readonly string[],
-  writable: number | undefined,
-  userNamespace: UserNamespaceTarget | undefined,
-  { isHostRoot }: Privileges,
-): Promise<number> {
-  if (!isHostRoot) throw new BoxError('ERR_BOX_UNSUPPORTED', 'a root cannot be mounted without privileges', { hint: 'run as root' })
-  return await nativeCall((core) =>
-    core.mountOverlay({
-      lowers: [...lowers],
-      userXattr: false,
-      ...(writable === undefined ? {} : { writable }),
-      ...(userNamespace === undefined ? {} : { userNamespace: userNamespace.fd }),
-    }),
-  )
-}
-
 async function placeOnDisk({ containers, newName }: MountContext): Promise<Place> {
   const path = await makeFolder(join(containers, newName()))
   const remove = (): Promise<void> => removeTree(path)
   try {
-    return { kind: 'disk', fd: nativeSync((core) => core.openFolderPath(path)), remove }
+    return { kind: 'disk', fd: nativeSync((core) => core.openFolderPath(path)), path, remove }
   } catch (error) {
     await remove()
     throw error
@@ -119,7 +94,11 @@ async function placeOnDisk({ containers, newName }: MountContext): Promise<Place
 
 /** What is in memory goes with its last descriptor. */
 async function placeInMemory(size: number): Promise<Place> {
-  return { kind: 'tmpfs', fd: await nativeCall((core) => core.mountTmpfs(size, 0o755)), remove: async () => undefined }
+  return { kind: 'tmpfs', fd: await tmpfs(size), path: undefined, remove: async () => undefined }
+}
+
+async function tmpfs(size: number): Promise<number> {
+  return await nativeCall((core) => core.mountTmpfs(size, 0o755), 'a writable layer in memory needs the privileges of root')
 }
 
 /** overlayfs takes no notice of an opaque root folder: what lies below one is left out. */

@@ -5,6 +5,7 @@ import type { Image } from '../image.ts'
 import type { Change, MountedRoot, Usage } from '../mounted-root.ts'
 import { nativeCall } from '../native.ts'
 import { changesOf } from './changes.ts'
+import type { Overlay } from './overlay.ts'
 
 const closeDescriptor = promisify(close)
 
@@ -12,10 +13,8 @@ const closeDescriptor = promisify(close)
 const largestFile = 2 ** 31 - 1
 
 /** What a mounted root consists of. Whoever makes a root of it hands all of it over. */
-export interface RootParts {
-  readonly fd: number
+export interface RootParts extends Overlay {
   readonly image: Image
-  readonly userNamespace: UserNamespaceTarget | undefined
   readonly writable: WritableLayer | undefined
   /** The trees of the image's layers, the uppermost first. */
   readonly lowers: readonly string[]
@@ -116,9 +115,10 @@ export class OverlayRoot implements MountedRoot {
   }
 
   async #close(): Promise<void> {
-    const { fd, writable, closed } = this.#parts
+    const { fd, userNamespace, ownsNamespace, writable, closed } = this.#parts
     try {
       await closeDescriptor(fd)
+      if (ownsNamespace && userNamespace !== undefined) await closeDescriptor(userNamespace.fd)
       if (writable !== undefined) {
         await closeDescriptor(writable.upper)
         await closeDescriptor(writable.owner)

@@ -1,0 +1,31 @@
+/** Uses a store as whoever runs it: `rootless.ts FOLDER`, where FOLDER is its own and holds `files`. */
+import { lstat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { LayerStore } from '../../src/index.ts'
+
+const folder = process.argv[2] ?? ''
+const store = await LayerStore.open(join(folder, 'store'))
+await store.create({ add: { '/': join(folder, 'files') }, tag: 'base' })
+const root = await store.mount('base')
+await root.writeFile('/etc/new', 'new')
+await root.remove('/etc/old')
+await root.remove('/folder')
+await root.mkdir('/folder')
+await root.writeFile('/folder/second', '2')
+const changes: string[] = []
+for await (const { kind, path } of root.changes()) changes.push(`${kind} ${path}`)
+await store.commit(root, { tag: 'next' })
+await root.close()
+const again = await store.mount('next')
+const report = {
+  changes,
+  etc: await again.readdir('/etc'),
+  folder: await again.readdir('/folder'),
+  content: await again.readFile('/etc/new', 'utf8'),
+  maps: again.userNamespace?.uidMappings,
+  owner: (await lstat(join(folder, 'store/layers'))).uid,
+  verified: (await store.verify()).problems,
+}
+await again.close()
+await store.close()
+process.stdout.write(`${JSON.stringify(report)}\n`)

@@ -1,0 +1,42 @@
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { LayerStore } from '../src/index.ts'
+import { canBeReadByAll, start } from './programs/start.ts'
+
+const user = { uid: 65_533, gid: 65_533 }
+const asRoot = process.getuid?.() === 0 && canBeReadByAll() ? describe : describe.skip
+
+let folder: string
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'box-layers-'))
+})
+afterEach(async () => {
+  await rm(folder, { recursive: true })
+})
+
+asRoot('a store as an ordinary user', () => {
+  test('images are made, mounted, changed and committed without privileges', async () => {
+    await mkdir(join(folder, 'files/etc'), { recursive: true })
+    await mkdir(join(folder, 'files/folder'))
+    for (const name of ['etc/old', 'etc/kept', 'folder/first']) await writeFile(join(folder, 'files', name), name)
+    await chown(folder, user.uid, user.gid)
+    const mounts = await readFile('/proc/self/mountinfo', 'utf8')
+    const program = start('rootless.ts', [folder], user)
+    expect(await program.line()).toEqual({
+      changes: ['added /etc/new', 'removed /etc/old', 'modified /folder', 'added /folder/second'],
+      etc: ['kept', 'new'],
+      folder: ['second'],
+      content: 'new',
+      maps: [{ containerId: 0, hostId: user.uid, size: 1 }],
+      owner: user.uid,
+      verified: [],
+    })
+    expect(await program.ended).toBe(0)
+    expect(await readdir(join(folder, 'store/containers'))).toEqual([])
+    expect(await readFile('/proc/self/mountinfo', 'utf8')).toBe(mounts)
+    // What one made with squashed owners another must not take for the image's.
+    await expect(LayerStore.open(join(folder, 'store'))).rejects.toMatchObject({ code: 'ERR_BOX_STORE_INVALID' })
+  })
+})
