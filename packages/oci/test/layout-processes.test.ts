@@ -4,7 +4,9 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import { layout } from '../src/layout/layout.ts'
+import { assertComplete } from '../src/layout/references.ts'
 import { blob, putManifest, writing } from './blob-sink.contract.ts'
 
 const repository = join(__dirname, '..', '..', '..')
@@ -81,6 +83,47 @@ test('a writer that was killed before anybody waited is in nobody’s way', asyn
   expect(writer.offset).toBe(500_000)
   await writer.abort()
 })
+
+test('processes that are killed at any moment leave a layout that opens, and nothing lost that was acknowledged', async () => {
+  const seed = Number(process.env['BOX_SEED'] ?? Date.now() % 1_000_000)
+  process.stdout.write(`seed ${seed} (BOX_SEED)\n`)
+  const random = generator(seed)
+  const acknowledged = new Set<string>()
+  for (let round = 0; round < 8; round += 1) {
+    const programs = [run('images'), run('images')]
+    const said = programs.map((program) => collect(program.stdout))
+    await Promise.race(programs.map((program) => once(program.stdout, 'data')))
+    await delay(random() * 150)
+    for (const program of programs) program.kill('SIGKILL')
+    await Promise.all(programs.map((program) => once(program, 'close')))
+    for (const text of said) for (const name of (await text).split('\n').slice(0, -1)) acknowledged.add(name)
+    const store = layout(root)
+    const names = new Set((await store.list()).map(({ name }) => name))
+    expect([...acknowledged].filter((name) => !names.has(name))).toEqual([])
+    for await (const { digest } of store.blobs()) expect(await store.verify(digest)).toBe(true)
+    for (const { descriptor } of await store.list()) await assertComplete(store, descriptor)
+  }
+  const store = layout(root)
+  await store.tag('after', await putManifest(store, []))
+  expect(await store.resolve('after')).toBeDefined()
+}, 60_000)
+
+/** Numbers from 0 to 1 that a seed decides (Mulberry32). */
+function generator(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+async function collect(stream: Readable): Promise<string> {
+  let text = ''
+  for await (const chunk of stream) text += String(chunk)
+  return text
+}
 
 test('who no longer wants to wait stops waiting at once', async () => {
   const descriptor = blob(Buffer.alloc(1_000_000, 7))

@@ -208,6 +208,16 @@ describe('layout()', () => {
     expect(await store.resolve('a')).toEqual(manifest)
   })
 
+  test('what the file system refuses comes out with the system call and the path', async () => {
+    await writeFile(join(root, 'file'), '')
+    await expect(layout(join(root, 'file', 'layout')).ingest(blob(randomBytes(3)))).rejects.toMatchObject({
+      code: 'ERR_BOX_SYSTEM',
+      errno: 'ENOTDIR',
+      syscall: expect.any(String),
+      path: expect.stringContaining(root),
+    })
+  })
+
   test('without durability it does the same', async () => {
     const store = layout(root, { durability: 'none' })
     const bytes = randomBytes(1000)

@@ -1,4 +1,5 @@
 // Works on an image layout as one process of several. Arguments: what to do, the module of @box/oci, the folder, and what the work needs.
+import { writeSync } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { once } from 'node:events'
@@ -26,6 +27,34 @@ const works = {
     process.stdout.write('half\n')
     process.stdin.resume()
     await once(process.stdin, 'end')
+  },
+  // Makes one image after another and says of each that it is there, until it is killed.
+  async images() {
+    const store = layout(folder)
+    const put = async (mediaType, bytes) => {
+      const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.byteLength }
+      while (true) {
+        const ingest = await store.ingest(descriptor)
+        if (ingest.state === 'present') return descriptor
+        if (ingest.state === 'busy') await ingest.released
+        else {
+          const rest = bytes.subarray(ingest.offset)
+          await ingest.write(rest.subarray(0, rest.byteLength / 2))
+          await ingest.write(rest.subarray(rest.byteLength / 2))
+          await ingest.commit()
+          return descriptor
+        }
+      }
+    }
+    const json = (value) => Buffer.from(JSON.stringify(value))
+    for (let number = 0; ; number += 1) {
+      const layer = await put(mediaTypes.layer, Buffer.alloc(100_000, number))
+      const rootfs = { type: 'layers', diff_ids: [layer.digest] }
+      const config = await put(mediaTypes.config, json({ architecture: 'amd64', os: 'linux', rootfs }))
+      const manifest = await put(mediaTypes.manifest, json({ schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers: [layer] }))
+      await store.tag(`image-${number}`, manifest)
+      writeSync(1, `image-${number}\n`)
+    }
   },
   // Gives an image many names of its own.
   async tag(name, count, descriptor) {
