@@ -91,7 +91,7 @@ const parsed = new Map<FilterArchitecture, ReadonlyMap<string, number>>()
 export function syscallNumbers(architecture: FilterArchitecture): ReadonlyMap<string, number> {
   const known = parsed.get(architecture)
   if (known !== undefined) return known
-  const numbers = new Map([...tables[architecture].matchAll(/(\w+) (\d+)/g)].map(([, name = '', number]) => [name, Number(number)]))
+  const numbers = new Map([...tables[architecture].matchAll(/(\w+)\s+(\d+)/g)].map(([, name = '', number]) => [name, Number(number)]))
   parsed.set(architecture, numbers)
   return numbers
 }

@@ -45,6 +45,14 @@ test('the search takes no more comparisons than a balanced tree has levels', () 
   expect(compileSeccomp(defaultSeccompProfile, 'arm64').program.length / 8).toBeLessThan(250)
 })
 
+test('the tables have every number once, and those of both architectures agree on the names that both have', () => {
+  const [x64Calls, arm64Calls] = [syscallNumbers('x64'), syscallNumbers('arm64')]
+  expect([x64Calls.size, arm64Calls.size]).toEqual([382, 325])
+  for (const calls of [x64Calls, arm64Calls]) expect(new Set(calls.values()).size).toBe(calls.size)
+  expect([x64Calls.get('rt_sigprocmask'), arm64Calls.get('rt_sigprocmask')]).toEqual([14, 135])
+  for (const name of ['clone3', 'openat2', 'file_setattr']) expect(arm64Calls.get(name)).toBe(x64Calls.get(name))
+})
+
 test('a profile is compiled once', () => {
   expect(compileSeccomp(defaultSeccompProfile)).toBe(compileSeccomp(defaultSeccompProfile))
 })
