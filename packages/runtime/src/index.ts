@@ -1,1 +1,5 @@
-export const name: string = '@box/runtime'
+export { Container } from './container.ts'
+export * from './options.ts'
+export { RunError, type Exit, type RunResult } from './result.ts'
+export { createRuntime, run, start, type Runtime, type RuntimeParts } from './runtime.ts'
+export { sandboxCapabilities } from './sandbox.ts'

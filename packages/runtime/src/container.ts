@@ -1,0 +1,98 @@
+import type { Cgroup, Stats } from '@box/cgroups'
+import type { ProcessTarget } from '@box/core'
+import type { Image, MountedRoot } from '@box/layers'
+import type { Process } from '@box/namespaces'
+import type { Readable, Writable } from 'node:stream'
+
+import type { Releases } from './releases.ts'
+import type { Exit } from './result.ts'
+
+/** A container that was started. Its root and its cgroup are there until `close()`. */
+export class Container implements ProcessTarget {
+  /** 64 hexadecimal digits. */
+  readonly id: string
+  readonly image: Image
+  /** What runs as process 1, with its arguments. */
+  readonly command: readonly string[]
+  /** The container's file tree, as the host may use it: read, write, list the changes, commit. */
+  readonly root: MountedRoot
+  /** The cgroup, or undefined where none was asked for and none could be made. */
+  readonly cgroup: Cgroup | undefined
+  /** How it ended. Never rejects. */
+  readonly exited: Promise<Exit>
+  readonly #process: Process
+  readonly #releases: Releases
+
+  constructor(parts: {
+    readonly id: string
+    readonly image: Image
+    readonly command: readonly string[]
+    readonly root: MountedRoot
+    readonly cgroup: Cgroup | undefined
+    readonly process: Process
+    readonly started: number
+    readonly releases: Releases
+  }) {
+    this.id = parts.id
+    this.image = parts.image
+    this.command = parts.command
+    this.root = parts.root
+    this.cgroup = parts.cgroup
+    this.#process = parts.process
+    this.#releases = parts.releases
+    this.exited = exitOf(parts.process, parts.cgroup, parts.started)
+  }
+
+  /** Process 1 of the container, as the caller sees it. */
+  get pid(): number {
+    return this.#process.pid
+  }
+
+  get pidfd(): number {
+    return this.#process.pidfd
+  }
+
+  get stdin(): Writable {
+    return this.#process.stdin
+  }
+
+  get stdout(): Readable {
+    return this.#process.stdout
+  }
+
+  get stderr(): Readable {
+    return this.#process.stderr
+  }
+
+  /** Sends a signal to process 1 (default `SIGTERM`). Gives false where it has ended already. */
+  kill(signal?: NodeJS.Signals | number): boolean {
+    return this.#process.kill(signal)
+  }
+
+  /** What the container uses. @throws BoxError `ERR_BOX_STATE` where it has no cgroup. */
+  async stats(): Promise<Stats | undefined> {
+    return await this.cgroup?.stats()
+  }
+
+  /** Kills what still runs, then gives back the cgroup, the root with all that was written to it, and the ids. Idempotent. */
+  close(): Promise<void> {
+    return this.#releases.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** The cgroup is read when the first process has ended and before the group can be removed. */
+async function exitOf(process: Process, cgroup: Cgroup | undefined, started: number): Promise<Exit> {
+  const result = await process.exited
+  const durationMs = performance.now() - started
+  const stats = await cgroup?.stats().catch(() => undefined)
+  return {
+    ...result,
+    durationMs,
+    oomKilled: (stats?.memory.oomKills ?? 0) > 0,
+    peakMemory: stats?.memory.peak ?? result.maxRss,
+  }
+}

@@ -1,0 +1,70 @@
+import type { Platform, Size } from '@box/core'
+import type { Limits } from '@box/cgroups'
+import type { CapabilityName, Mount, SeccompProfile, SpawnOptions } from '@box/namespaces'
+
+/** Which ids a container's ids are outside. */
+export type UserNamespaceChoice =
+  /**
+   * A user namespace of the container's own. As root a free range of 65,536 ids; otherwise the caller's user is 0 inside, and there is no
+   * other.
+   */
+  | 'auto'
+  /** No user namespace: 0 inside is 0 outside. Only for images and commands that are trusted like the caller itself. */
+  | 'host'
+
+/** What a container may use. */
+export interface ContainerLimits extends Limits {
+  /** How much the container may write to its root: the writable layer is then a tmpfs of that size, which counts as its memory. */
+  readonly disk?: Size
+}
+
+/** How a container is started. Everything is optional: what is left out comes from the image, and then from the sandbox's defaults. */
+export interface StartOptions {
+  /** Variables beside the image's; `undefined` takes one away. Nothing of the caller's environment is inherited. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
+  /** Default: the image's working directory. It is made where it is missing. */
+  readonly cwd?: string | undefined
+  /** As the image configuration writes it: `user`, `uid`, `user:group`, `uid:gid`. Default: the image's. */
+  readonly user?: string | undefined
+  /** Instead of the image's entrypoint. */
+  readonly entrypoint?: readonly string[] | undefined
+  /** Default: the first 12 characters of the container's id. */
+  readonly hostname?: string | undefined
+  /** Default: 1,024 processes where a cgroup can be made, and nothing else. A limit that is asked for and can't be had is an error. */
+  readonly limits?: ContainerLimits | undefined
+  /** `none`, the default: a network namespace with nothing but the loopback interface. `host`: the caller's network. */
+  readonly network?: 'none' | 'host' | undefined
+  /** Mounts beside those that every container has. */
+  readonly mounts?: readonly Mount[] | undefined
+  /** Makes the root read-only. Default: false. */
+  readonly readOnly?: boolean | undefined
+  /** Default: `auto`. */
+  readonly userns?: UserNamespaceChoice | undefined
+  /** Default: the standard list of @box/namespaces without CAP_MKNOD and CAP_AUDIT_WRITE. */
+  readonly capabilities?: readonly CapabilityName[] | undefined
+  /** Runs an init as process 1 that forwards signals and reaps. Default: false, the command is process 1. */
+  readonly init?: boolean | undefined
+  /** As in `spawn`. Default: `['ignore', 'pipe', 'pipe']`. */
+  readonly stdio?: SpawnOptions['stdio']
+  readonly rlimits?: SpawnOptions['rlimits']
+  /** A filter of system calls. Default: the default profile of @box/namespaces. */
+  readonly seccomp?: SeccompProfile | undefined
+  /** Milliseconds after which the container is killed. */
+  readonly timeout?: number | undefined
+  /** Ends the pull, the start or the container. */
+  readonly signal?: AbortSignal | undefined
+  /** For images of several platforms. Default: this machine's. */
+  readonly platform?: Platform | undefined
+  /** Whether an image that is named is asked for at its registry: `missing`, the default, only where the store does not have it. */
+  readonly pull?: 'missing' | 'always' | 'never' | undefined
+}
+
+/** As `StartOptions`, for a command whose output is text. */
+export interface RunOptions extends Omit<StartOptions, 'stdio'> {
+  /** What the command reads from its standard input. Default: nothing. */
+  readonly input?: string | Uint8Array | undefined
+  /** Throws a `RunError` when the command does not end with exit code 0. Default: true. */
+  readonly check?: boolean | undefined
+  /** How much output is collected, for each of the two streams. Default: 16MiB. More ends the command and is `ERR_BOX_LIMIT`. */
+  readonly maxOutput?: Size | undefined
+}

@@ -1,0 +1,73 @@
+import type { CgroupTarget, Root, UserNamespaceTarget } from '@box/core'
+import {
+  defaultSeccompProfile,
+  standardCapabilities,
+  standardMaskedPaths,
+  standardMounts,
+  standardReadOnlyPaths,
+  type CapabilityName,
+  type SpawnOptions,
+  type User,
+} from '@box/namespaces'
+
+import type { StartOptions } from './options.ts'
+
+/** Over a user namespace of the container's own these two reach nothing that it could need. */
+const left: readonly CapabilityName[] = ['CAP_MKNOD', 'CAP_AUDIT_WRITE']
+
+/** The capabilities of a container that asks for no others. */
+export const sandboxCapabilities: readonly CapabilityName[] = standardCapabilities.filter((name) => !left.includes(name))
+
+/** The variables that every container has (as far as neither the image nor the caller sets them). */
+const baseEnvironment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
+
+/** What has been made and looked up for one container. */
+export interface Made {
+  readonly id: string
+  readonly root: Root
+  readonly userNamespace: UserNamespaceTarget | undefined
+  readonly cgroup: CgroupTarget | undefined
+  readonly user: User
+  readonly home: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+}
+
+/** Translates a container's options and parts to the options of `spawn`: the one place where the sandbox is put together. */
+export function sandbox(parts: Made, options: StartOptions): SpawnOptions {
+  const { id, root, userNamespace, cgroup, user, home, env, cwd } = parts
+  return {
+    namespaces: {
+      mount: 'new',
+      pid: 'new',
+      uts: 'new',
+      ipc: 'new',
+      cgroup: 'new',
+      network: options.network === 'host' ? 'host' : 'new',
+      user: userNamespace ?? 'host',
+    },
+    root,
+    readOnlyRoot: options.readOnly === true,
+    mounts: [...standardMounts, ...(options.mounts ?? [])],
+    maskedPaths: standardMaskedPaths,
+    readOnlyPaths: standardReadOnlyPaths,
+    hostname: options.hostname ?? id.slice(0, 12),
+    cgroup,
+    user,
+    capabilities: capabilitiesOf(user, options.capabilities ?? sandboxCapabilities),
+    noNewPrivileges: true,
+    seccomp: options.seccomp ?? defaultSeccompProfile,
+    rlimits: options.rlimits,
+    env: { ...baseEnvironment, HOME: home, ...env },
+    cwd,
+    stdio: options.stdio,
+    init: options.init,
+    timeout: options.timeout,
+    signal: options.signal,
+  }
+}
+
+/** A user other than 0 keeps the bounding set and starts with no capability, as after a login. */
+function capabilitiesOf(user: User, names: readonly CapabilityName[]): SpawnOptions['capabilities'] {
+  return user.uid === 0 ? names : { bounding: names }
+}

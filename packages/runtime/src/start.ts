@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto'
+
+import { Cgroup } from '@box/cgroups'
+import { BoxError, channels, type UserNamespaceTarget } from '@box/core'
+import type { Image, LayerStore } from '@box/layers'
+import { createUserNamespace, spawn } from '@box/namespaces'
+import { imageProcess, parseImageConfig } from '@box/oci'
+
+import { makeCgroup } from './cgroup.ts'
+import { Container } from './container.ts'
+import { findImage } from './find-image.ts'
+import { acquireIds } from './ids.ts'
+import type { StartOptions } from './options.ts'
+import { Releases } from './releases.ts'
+import type { RuntimeParts } from './runtime.ts'
+import { sandbox } from './sandbox.ts'
+import { sweepOnce } from './sweep.ts'
+import { userIn } from './user.ts'
+
+/** A runtime's parts, with the store behind a function that opens it when it is needed. */
+export interface Parts extends Omit<RuntimeParts, 'store'> {
+  readonly store: () => Promise<LayerStore>
+}
+
+/** Makes and acquires what a container needs, and starts it. Whatever fails, what was acquired until then is given back. */
+export async function startContainer(
+  parts: Parts,
+  image: string | Image,
+  command?: readonly string[],
+  options: StartOptions = {},
+): Promise<Container> {
+  return await channels.run.tracePromise(
+    async () => {
+      const releases = new Releases()
+      try {
+        return await assemble(parts, image, command, options, releases)
+      } catch (error) {
+        await releases.close().catch((failure: unknown) => {
+          throw new AggregateError([error, failure], 'a container could not be started, and not everything could be given back', {
+            cause: failure,
+          })
+        })
+        throw error
+      }
+    },
+    { image: typeof image === 'string' ? image : image.digest },
+  )
+}
+
+async function assemble(
+  parts: Parts,
+  named: string | Image,
+  given: readonly string[] | undefined,
+  options: StartOptions,
+  releases: Releases,
+): Promise<Container> {
+  const started = performance.now()
+  options.signal?.throwIfAborted()
+  await sweepOnce()
+  const id = randomBytes(32).toString('hex')
+  const store = await parts.store()
+  const image = typeof named === 'string' ? await findImage(store, parts.registry, named, options) : named
+  const said = imageProcess(parseImageConfig(image.configBytes).value, { ...options, args: given })
+  const command = said.args
+  if (command.length === 0)
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'no command was given, and the image names none', {
+      hint: "give one: run(image, ['sh'])",
+    })
+  if (!said.cwd.startsWith('/'))
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `the working directory ${JSON.stringify(said.cwd)} is not an absolute path`)
+
+  const cgroup = await makeCgroup(parts.cgroups ?? Cgroup, id, options.limits)
+  if (cgroup !== undefined) releases.add(() => cgroup.close())
+  const userNamespace = await makeUserNamespace(options.userns, releases)
+  const disk = options.limits?.disk
+  const root = await store.mount(image, {
+    readOnly: options.readOnly,
+    userNamespace,
+    upper: disk === undefined ? undefined : { tmpfs: disk },
+  })
+  releases.add(() => root.close())
+
+  const { home, ...user } = await userIn(root, said.user)
+  if (options.readOnly !== true) await root.mkdir(said.cwd)
+  const process = await (parts.launch ?? spawn)(
+    command,
+    sandbox({ id, root, userNamespace: userNamespace ?? root.userNamespace, cgroup, user, home, env: said.env, cwd: said.cwd }, options),
+  )
+  releases.add(() => process.close())
+  return new Container({ id, image, command, root, cgroup, process, started, releases })
+}
+
+/** As root a range of ids that nobody else uses. Otherwise the root brings the namespace that it was mounted in. */
+async function makeUserNamespace(choice: StartOptions['userns'], releases: Releases): Promise<UserNamespaceTarget | undefined> {
+  if (process.geteuid?.() !== 0 || choice === 'host') return undefined
+  const ids = acquireIds()
+  releases.add(async () => ids.release())
+  const mapping = [{ containerId: 0, hostId: ids.first, size: ids.size }]
+  const namespace = await createUserNamespace({ uidMappings: mapping, gidMappings: mapping })
+  releases.add(() => namespace.close())
+  return namespace
+}
