@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import path from 'node:path'
+
+/** What a container may leave on a machine. */
+export interface Inventory {
+  readonly mounts: readonly string[]
+  readonly cgroups: readonly string[]
+  readonly children: readonly string[]
+  readonly descriptors: readonly string[]
+  readonly state: readonly string[]
+}
+
+/** Counts it. The launcher, which lives as long as this process, and its program in memory are left out. */
+export function inventory(): Inventory {
+  return {
+    mounts: readFileSync('/proc/self/mountinfo', 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(' ').slice(3, 5).join(' ')),
+    cgroups: boxGroups('/sys/fs/cgroup'),
+    children: children(),
+    descriptors: descriptors(),
+    state: names('/run/box'),
+  }
+}
+
+function boxGroups(folder: string): string[] {
+  return names(folder).flatMap((name) => {
+    const child = path.join(folder, name)
+    const below = boxGroups(child)
+    return name.startsWith('box-') ? [child, ...below] : below
+  })
+}
+
+function children(): string[] {
+  return names('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return []
+    const [, name = '', parent] = /\((.*)\) \S (\d+)/s.exec(read(`/proc/${pid}/stat`)) ?? []
+    return parent === String(process.pid) && !name.startsWith('memfd:box-launc') ? [name] : []
+  })
+}
+
+/** Files, folders, mounts and namespaces that are held open; sockets and pipes come and go with the test runner. */
+function descriptors(): string[] {
+  return readdirSync('/proc/self/fd')
+    .flatMap((fd) => {
+      try {
+        const target = readlinkSync(`/proc/self/fd/${fd}`)
+        return /^(socket|pipe|anon_inode):/.test(target) || target.startsWith('/memfd:') ? [] : [target]
+      } catch {
+        return []
+      }
+    })
+    .toSorted()
+}
+
+function names(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() || folder === '/run/box' ? [entry.name] : [],
+    )
+  } catch {
+    return []
+  }
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
