@@ -30,6 +30,8 @@ export const bench = {
       { name: 'floor all', includes: 'the same system calls, in Rust alone', ...startDriver(place.floor, [], { cwd: place.folder }) },
       { name: 'child_process none', includes: 'the program alone, by child_process.spawn', ...driveCommand(place.program) },
     ]
+    const fresh = driveCommand(process.execPath, join(here, 'launch/box.mjs'), place.root, '1')
+    rows.push({ name: 'box fresh process', includes: 'as box all, with the start of Node and of the launcher', ...fresh })
     const { rows: peers, notes, versions } = peerRows(place)
     rows.push(...peers)
     return {

@@ -33,9 +33,9 @@ export declare class LayerUnpacker {
 
 /**
  * What an upper folder changes over the layers below (topmost first), parents first, by name. A folder that is there only because
- * something in it changed is left out.
+ * something in it changed is left out. `marks` as in `PackOptions`.
  */
-export declare function changes(upperFd: number, lowerFds: Array<number>): Promise<Array<TreeChange>>
+export declare function changes(upperFd: number, lowerFds: Array<number>, marks?: 'trusted' | 'user'): Promise<Array<TreeChange>>
 
 /** Makes a user namespace with these maps, and gives its descriptor, which the caller closes. An ordinary user can map only its own ids. */
 export declare function createUserNamespace(uidMappings: Array<IdMappingObject>, gidMappings: Array<IdMappingObject>): Promise<number>
@@ -218,6 +218,11 @@ export interface PackOptions {
   idShift?: number
   /** The owner of everything. */
   owner?: PackOwner
+  /**
+   * For `packUpper`: which marks count, those of the overlay that the folder was in (`user` where it was mounted with `userxattr`).
+   * Default `trusted`.
+   */
+  marks?: 'trusted' | 'user'
   /** Where in the image a folder stands, or a file's name there; `packUpper` does not take it. Parents become folders, 0755. */
   prefix?: string
 }

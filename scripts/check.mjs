@@ -18,7 +18,7 @@ const checks = [
   ['lint of Rust', () => command('cargo', 'clippy', '--quiet', '--workspace', '--all-targets', ...cargoManifest, '--', '-D', 'warnings')],
   ['types of sources', () => command(tool('tsc'), '-b')],
   ['types of tests', () => command(tool('tsc'), '-p', 'tsconfig.test.json')],
-  ['unused files, exports and dependencies', () => command(tool('knip'))],
+  ['unused files, exports and dependencies', () => command(tool('knip'), '--no-config-hints')],
   ['published shape', () => publishedPackages().flatMap(({ path }) => command(tool('publint'), '--strict', path))],
   [
     'public surfaces (api.d.ts)',

@@ -49,7 +49,9 @@ async function runAll(chosen) {
   for (const [index, stage] of chosen.entries()) {
     const title = `stage ${index + 1}/${chosen.length} ${stage.name}`
     say(`${title} … budget ${stage.budget} s`)
+    const stopTicking = tick(title, stage)
     const outcome = await runStage(stage)
+    stopTicking()
     for (const skip of outcome.skipped) {
       const { reason, problem } = allowed(skip)
       total.skipped.push(`${skip.name}: ${reason}`)
@@ -66,6 +68,20 @@ async function runAll(chosen) {
     if (outcome.interrupted) break
   }
   return total
+}
+
+/** On a terminal the running stage shows its time; elsewhere nothing is printed until it is over. */
+function tick(title, { budget }) {
+  if (!process.stdout.isTTY) return () => {}
+  const began = performance.now()
+  const timer = setInterval(
+    () => process.stdout.write(`\r\u001B[K${title} … ${Math.round((performance.now() - began) / 1000)} s / ${budget} s`),
+    1000,
+  )
+  return () => {
+    clearInterval(timer)
+    process.stdout.write('\r\u001B[K')
+  }
 }
 
 function show({ log }) {

@@ -5,7 +5,6 @@ use std::ffi::{CString, c_char, c_int, c_long, c_ulong, c_void};
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::ptr;
 use std::time::Instant;
@@ -22,6 +21,7 @@ unsafe extern "C" {
     fn setrlimit(resource: c_int, limit: *const [u64; 2]) -> c_int;
     fn prctl(option: c_int, ...) -> c_int;
     fn capset(header: *const [u32; 2], data: *const [u32; 6]) -> c_int;
+    fn symlinkat(content: *const c_char, folder: c_int, path: *const c_char) -> c_int;
     fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
     fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
     fn pipe2(fds: *mut [c_int; 2], flags: c_int) -> c_int;
@@ -48,6 +48,7 @@ const REC: c_ulong = 0x4000;
 const PRIVATE: c_ulong = 0x4_0000;
 const DETACH: c_int = 2;
 const O_CLOEXEC: c_int = 0o2_000_000;
+const AT_FDCWD: c_int = -100;
 const P_PIDFD: c_int = 3;
 const WEXITED: c_int = 4;
 /// The capabilities of @box/namespaces' standardCapabilities, as bits.
@@ -56,19 +57,20 @@ const CAPABILITIES: u32 =
 
 fn main() -> io::Result<()> {
     let above = groups_above()?;
+    let process = std::process::id();
     for (number, line) in io::stdin().lock().lines().enumerate() {
         line?;
         let began = Instant::now();
-        launch(&above, number)?;
+        launch(&above, process, number)?;
         println!("{}", began.elapsed().as_nanos());
     }
     Ok(())
 }
 
-fn launch(above: &[PathBuf], number: usize) -> io::Result<()> {
+fn launch(above: &[PathBuf], process: u32, number: usize) -> io::Result<()> {
     let groups: Vec<PathBuf> = above
         .iter()
-        .map(|path| path.join(format!("box-floor-{}-{number}", std::process::id())))
+        .map(|path| path.join(format!("box-floor-{process}-{number}")))
         .collect();
     let mut tasks = Vec::new();
     for group in &groups {
@@ -207,14 +209,14 @@ fn make_root() -> io::Result<()> {
         File::create(format!("dev/{node}"))?;
         attach(&format!("/dev/{node}"), &format!("dev/{node}"), "", BIND, "")?;
     }
-    for (to, link) in [
-        ("/proc/self/fd", "fd"),
-        ("/proc/self/fd/0", "stdin"),
-        ("/proc/self/fd/1", "stdout"),
-        ("/proc/self/fd/2", "stderr"),
-        ("pts/ptmx", "ptmx"),
+    for (content, link) in [
+        (c"/proc/self/fd", c"dev/fd"),
+        (c"/proc/self/fd/0", c"dev/stdin"),
+        (c"/proc/self/fd/1", c"dev/stdout"),
+        (c"/proc/self/fd/2", c"dev/stderr"),
+        (c"pts/ptmx", c"dev/ptmx"),
     ] {
-        symlink(to, format!("dev/{link}"))?;
+        check(unsafe { symlinkat(content.as_ptr(), AT_FDCWD, link.as_ptr()) })?;
     }
     check(unsafe { syscall(SYS_PIVOT_ROOT, c".".as_ptr(), c".".as_ptr()) } as c_int)?;
     check(unsafe { umount2(c".".as_ptr(), DETACH) })?;

@@ -42,12 +42,28 @@ export async function testConsumer(tally, folder, tarballs) {
       })
     }
   }
+  if (process.platform === 'linux') await testLaunch(tally, folder)
   await tally.test('the published types check in a strict project of the consumer', async () => {
     const source = specifiers.map((specifier, index) => `import * as part${index} from '${specifier}'\nvoid part${index}`)
     writeFileSync(join(folder, 'types.mts'), `${source.join('\n')}\n`)
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--lib', 'es2023,esnext.disposable']
     const nodeTypes = ['--typeRoots', join(tool('..'), '@types'), '--types', 'node']
     await output(tool('tsc'), [...options, ...nodeTypes, 'types.mts'], { cwd: folder })
+  })
+}
+
+/** The launcher is inside the binding, and the binding inside a platform package: this is the whole way to a process. */
+async function testLaunch(tally, folder) {
+  const name = 'a process starts in namespaces of its own from the installed packages'
+  if (process.getuid() !== 0) return tally.skip(`${name} needs root`, 'needs root')
+  await tally.test(name, async () => {
+    const code = `import { spawn } from '@box/namespaces'
+const child = await spawn(['sh', '-c', 'echo $$ $(hostname)'], { namespaces: ['user', 'pid', 'mount', 'uts'], hostname: 'packed' })
+for await (const chunk of child.stdout) process.stdout.write(chunk)
+const { exitCode } = await child.exited
+await child.close()
+process.exitCode = exitCode`
+    assert.deepEqual(await run(folder, 'launch.mjs', code), ['1 packed'])
   })
 }
 

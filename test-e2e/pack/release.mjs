@@ -78,12 +78,15 @@ async function makeClone(folder) {
 /** As much of the npm registry's protocol as publishing needs: no package exists, every PUT is taken. */
 async function startRegistry() {
   const published = []
-  const server = createServer(async (request, response) => {
+  const answer = async (request, response) => {
     const body = await new Response(Readable.toWeb(request)).text()
-    const answer = (status, value) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
-    if (request.method !== 'PUT') return answer(request.url === '/-/whoami' ? 200 : 404, { username: 'nobody', error: 'not found' })
-    published.push(JSON.parse(body))
-    return answer(201, { ok: true })
+    const isPublish = request.method === 'PUT'
+    if (isPublish) published.push(JSON.parse(body))
+    const status = isPublish ? 201 : request.url === '/-/whoami' ? 200 : 404
+    response.writeHead(status, { 'content-type': 'application/json' }).end('{"username":"nobody"}')
+  }
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error) => response.destroy(error))
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   const close = () => new Promise((resolve) => server.close(resolve).closeAllConnections())

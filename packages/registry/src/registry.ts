@@ -12,17 +12,20 @@ import { hostPlatform, parseDigest, parseImageDocument, parseReference, selectPl
 import { Authorizer } from './auth/authorizer.ts'
 import { providerOf, type Auth, type CredentialProvider } from './auth/credentials.ts'
 import { readVerified } from './client/content.ts'
-import { deleteManifest, getManifest, type RawManifest } from './client/manifests.ts'
+import { deleteManifest, getManifest } from './client/manifests.ts'
 import { listReferrers } from './client/referrers.ts'
 import { Repository } from './client/repository.ts'
 import { listTags } from './client/tags.ts'
 import type { Certificates } from './egress/connector.ts'
 import { Egress, type EgressOptions } from './egress/egress.ts'
+import type { Proxy } from './egress/proxy.ts'
 import { Exchange } from './http/exchange.ts'
 import { RetryPolicy, type RetryOptions } from './http/retry.ts'
-import { copyBetween, type CopyFrom, type CopyOptions, type CopyTo } from './transfer/copy.ts'
+import { copyBetween, type CopyFrom, type CopyOptions, type CopyTo, type Located } from './transfer/copy.ts'
 import type { TransferEvent } from './transfer/events.ts'
-import type { Policy } from './transfer/origins.ts'
+import { MirroredOrigin, type Mirrors } from './transfer/mirrors.ts'
+import type { Origin } from './transfer/origin.ts'
+import { RepositoryOrigin, type Policy } from './transfer/origins.ts'
 
 export interface RegistryOptions {
   /** Credentials by registry, or what finds them. Default: none; nothing on the disk is read unless `dockerConfig()` or its like is given. */
@@ -31,6 +34,10 @@ export interface RegistryOptions {
   readonly certs?: Readonly<Record<string, Certificates>>
   /** Registries (`host` or `host:port`) that are spoken to over plain HTTP. Those on this machine's loopback are anyway. */
   readonly insecure?: readonly string[]
+  /** By registry, the places to read from first. What is written goes to the registry itself. */
+  readonly mirrors?: Mirrors
+  /** The HTTP proxy to go through: its URL, a function of the address, or `proxyFromEnvironment()`. Default: none. */
+  readonly proxy?: Proxy
   /** Where a registry may lead to. */
   readonly egress?: EgressOptions
   /** How often what failed for the moment is tried again. */
@@ -54,15 +61,17 @@ export class Registry {
   readonly #provider: CredentialProvider
   readonly #retry: RetryPolicy
   readonly #policy: Policy | undefined
+  readonly #mirrors: Mirrors
   readonly #exchanges = new Map<string, Exchange>()
   #closed = false
 
   /** @throws BoxError `ERR_BOX_INVALID_ARGUMENT`. */
   constructor(options: RegistryOptions = {}) {
-    this.#egress = new Egress(options.egress ?? {}, options.insecure ?? [], options.certs ?? {})
+    this.#egress = new Egress(options.egress ?? {}, options.insecure ?? [], options.certs ?? {}, options.proxy)
     this.#provider = providerOf(options.auth)
     this.#retry = new RetryPolicy(options.retry)
     this.#policy = options.policy
+    this.#mirrors = options.mirrors ?? {}
   }
 
   /**
@@ -76,16 +85,17 @@ export class Registry {
   /** The manifest or index that a reference stands for, with its bytes as they are. Errors as for `resolve`, and `ERR_BOX_DOCUMENT_INVALID`. */
   async manifest(reference: string, options: ImageOptions = {}): Promise<ImageDocument> {
     const { repository, name } = this.#locate(reference)
-    const { platform, signal } = options
-    const found = await this.#get(repository, name, signal)
-    await this.#policy?.({ reference, descriptor: found.descriptor }, { signal })
-    const document = parseImageDocument(found.bytes, { expected: found.descriptor })
+    const { platform } = options
+    const signal = options.signal ?? new AbortController().signal
+    const origin = this.#origin(repository)
+    const found = await origin.resolve(name, signal)
+    if (found === undefined) throw absent(repository, name)
+    const document = parseImageDocument(await origin.document(found, signal), { expected: found })
     if (platform === undefined || document.kind === 'manifest') return document
     const chosen = selectPlatform(document.value.manifests, platform)
     if (chosen === undefined)
       throw new BoxError('ERR_BOX_NOT_FOUND', `${reference} has no image for ${platform.os}/${platform.architecture}`)
-    const { bytes } = await this.#get(repository, chosen.digest, signal)
-    return parseImageDocument(bytes, { expected: chosen })
+    return parseImageDocument(await origin.document(chosen, signal), { expected: chosen })
   }
 
   /**
@@ -119,7 +129,11 @@ export class Registry {
 
   /** Copies an image from any of reference and source to any of reference and sink. All platforms of an index by default. */
   copy(from: string | CopyFrom, to: string | CopyTo, options: CopyOptions = {}): Task<Descriptor, TransferEvent> {
-    return copyBetween(from, to, options, { repository: (text) => this.#locate(text), retry: this.#retry, policy: this.#policy })
+    return copyBetween(from, to, options, {
+      locate: (text) => this.#locate(text),
+      originOf: (located) => this.#origin(located.repository),
+      retry: this.#retry,
+    })
   }
 
   /** The tags of the reference's repository. @throws as for `resolve`, at the first step. */
@@ -133,7 +147,8 @@ export class Registry {
     options: { readonly artifactType?: string; readonly signal?: AbortSignal } = {},
   ): Promise<readonly Descriptor[]> {
     const { repository, name, digest } = this.#locate(reference)
-    const subject = digest ?? (await this.#get(repository, name, options.signal)).descriptor.digest
+    const subject = digest ?? (await getManifest(repository, name, options.signal))?.descriptor.digest
+    if (subject === undefined) throw absent(repository, name)
     return await listReferrers(repository, subject, options.artifactType, options.signal)
   }
 
@@ -153,23 +168,23 @@ export class Registry {
     return this.close()
   }
 
-  async #get(repository: Repository, name: string, signal: AbortSignal | undefined): Promise<RawManifest> {
-    const found = await getManifest(repository, name, signal)
-    if (found !== undefined) return found
-    throw new BoxError('ERR_BOX_NOT_FOUND', `${repository.registry} has no image ${repository.path} named ${JSON.stringify(name)}`)
-  }
-
-  /** `name` is what to ask the registry for: the digest where there is one, for a tag may have moved since. */
-  #locate(text: string): {
-    readonly repository: Repository
-    readonly name: string
-    readonly tag: string | undefined
-    readonly digest: Digest | undefined
-  } {
+  #locate(text: string): Located {
     if (this.#closed) throw new BoxError('ERR_BOX_STATE', 'the registry client is closed')
     const { registry, repository: path, tag, digest } = parseReference(text)
-    const repository = new Repository(this.#exchange(registry), path)
-    return { repository, name: digest ?? tag ?? 'latest', tag, digest }
+    return { repository: new Repository(this.#exchange(registry), path), name: digest ?? tag ?? 'latest', tag, digest }
+  }
+
+  /** What to read from: the repository, or its mirrors and then itself. */
+  #origin(repository: Repository): Origin {
+    const mirrors = this.#mirrors[repository.registry] ?? []
+    if (mirrors.length === 0) return new RepositoryOrigin(repository, this.#policy)
+    const places = mirrors.map((mirror) => {
+      const { location, digestOnly = false } = typeof mirror === 'string' ? { location: mirror } : mirror
+      const { repository: copied } = this.#locate(`${location}/${repository.path}`)
+      return { origin: new RepositoryOrigin(copied, undefined), digestOnly }
+    })
+    const itself = { origin: new RepositoryOrigin(repository, undefined), digestOnly: false }
+    return new MirroredOrigin(repository.name, [...places, itself], this.#policy)
   }
 
   #exchange(registry: string): Exchange {
@@ -180,4 +195,8 @@ export class Registry {
     this.#exchanges.set(registry, made)
     return made
   }
+}
+
+function absent(repository: Repository, name: string): BoxError {
+  return new BoxError('ERR_BOX_NOT_FOUND', `${repository.registry} has no image ${repository.path} named ${JSON.stringify(name)}`)
 }

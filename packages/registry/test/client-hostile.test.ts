@@ -185,6 +185,22 @@ describe('credentials stay with the registry that they are for', () => {
     expect(victim.seen.every(({ headers }) => headers.authorization === undefined)).toBe(true)
   })
 
+  test('a redirect that comes back from another origin carries none', async () => {
+    basicAnd((request, response) => {
+      if (!(request.url ?? '').includes('/blobs/')) return false
+      response.writeHead(307, { location: `http://${victim.host}/back` }).end()
+      return true
+    })
+    victim.intercept = (_, response) => {
+      response.writeHead(307, { location: `http://${server.host}/v2/private/manifests/v1` }).end()
+      return true
+    }
+    await failure(client().pull(server.reference('app:v1'), new Memory()))
+    const returned = server.seen.filter(({ url }) => url.includes('private'))
+    expect(returned.length).toBeGreaterThan(0)
+    expect(returned.every(({ headers }) => headers.authorization === undefined)).toBe(true)
+  })
+
   test('an upload that is to go to another origin carries none', async () => {
     const sink = new Memory()
     await client().pull(server.reference('app:v1'), sink, { name: 'mine' })

@@ -1,4 +1,5 @@
 import { BoxError, type Digest } from '@box/core'
+import { randomUUID } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import { link, mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -128,11 +129,19 @@ export class LayoutFolder {
   async #agreeOnLocks(): Promise<void> {
     const file = join(this.staging, 'locks')
     const { protocol } = this.#locks
-    const temporary = join(this.staging, `locks.${process.pid}.${Math.random().toString(36).slice(2)}`)
+    if ((await lstatOrAbsent(file)) === undefined) await this.#proposeLocks(file)
+    const agreed = (await readFile(file, 'utf8')).trim()
+    if (agreed !== protocol)
+      throw this.#invalid(`its writers lock by ${JSON.stringify(agreed.slice(0, 40))}, not by ${JSON.stringify(protocol)}`)
+  }
+
+  /** The file appears with its content, and only where there is none: of several processes one is the first. */
+  async #proposeLocks(file: string): Promise<void> {
+    const temporary = `${file}.${randomUUID()}`
     const handle = await open(temporary, 'wx', 0o600)
     try {
-      await handle.writeFile(`${protocol}\n`)
-      await handle.sync()
+      await handle.writeFile(`${this.#locks.protocol}\n`)
+      if (this.durability === 'full') await handle.sync()
       await link(temporary, file).catch((error: unknown) => {
         if (errnoOf(error) !== 'EEXIST') throw error
       })
@@ -140,9 +149,6 @@ export class LayoutFolder {
       await handle.close()
       await rm(temporary, { force: true })
     }
-    const agreed = (await readFile(file, 'utf8')).trim()
-    if (agreed !== protocol)
-      throw this.#invalid(`its writers lock by ${JSON.stringify(agreed.slice(0, 40))}, not by ${JSON.stringify(protocol)}`)
   }
 
   #invalid(problem: string, cause?: unknown): BoxError {

@@ -90,13 +90,21 @@ export class StagedFile implements Staged {
   async close(keep: boolean): Promise<void> {
     try {
       await systemCalls(async () => {
-        const { size } = await this.#handle.stat()
-        await this.#handle.close()
+        const size = await this.#closeFile()
         // A file without bytes is of no use to a later try.
         if (!keep || size === 0) await rm(this.#path, { force: true })
       })
     } finally {
       await this.#lock.release()
+    }
+  }
+
+  /** Gives the file's size. */
+  async #closeFile(): Promise<number> {
+    try {
+      return (await this.#handle.stat()).size
+    } finally {
+      await this.#handle.close()
     }
   }
 }

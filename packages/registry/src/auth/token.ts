@@ -21,7 +21,7 @@ export interface Token {
 /** The most that is read of a token service's answer, in bytes. */
 const bodyLimit = 1024 * 1024
 
-/** What a token is good for where the answer does not say: the specification's minimum, in seconds. */
+/** What a token is good for at the least, and where the answer does not say, in seconds ("Requesting a Token": `expires_in`). */
 const shortestLife = 60
 
 type Send = (request: Parameters<Egress['send']>[1]) => Promise<Reply>
@@ -82,7 +82,7 @@ function parseToken(home: Home, body: Uint8Array): Token {
       registry: home.registry,
     })
   const stated = fields.get('expires_in')
-  const life = typeof stated === 'number' && stated > 0 ? Math.min(stated, 86_400) : shortestLife
+  const life = typeof stated === 'number' ? Math.min(Math.max(stated, shortestLife), 86_400) : shortestLife
   return { authorization: `Bearer ${token}`, expires: Date.now() + life * 900 }
 }
 

@@ -65,7 +65,9 @@ export async function sendChunk(
     signal,
   })
   if (reply.status !== 202 && reply.status !== 204) throw await failureOf(reply, `upload of ${descriptor.digest} to ${repository.name}`)
-  return await sessionOf(repository, descriptor, reply, end)
+  const next = await sessionOf(repository, descriptor, reply, end)
+  // A registry that took the chunk and says that it has nothing new (or `0-0`) is out in its count: the digest will tell.
+  return next.offset > Math.max(offset, 1) ? next : { ...next, offset: end }
 }
 
 /** Asks the registry how far it got. Undefined where it has forgotten the session or does not tell. */

@@ -1,9 +1,9 @@
 import { lookup } from 'node:dns'
-import { isIP, type LookupFunction, type Socket } from 'node:net'
+import type { LookupFunction, Socket } from 'node:net'
 import type { buildConnector } from 'undici'
-import { unbracketed, zoneOf } from './addresses.ts'
+import { zoneOf } from './addresses.ts'
 import type { Home } from './home.ts'
-import { addressRefusal, denied, type EgressRules } from './rules.ts'
+import { addressRefusal, denied, literalRefusal, type EgressRules } from './rules.ts'
 
 type Connector = buildConnector.connector
 type BuildConnector = (options?: buildConnector.BuildOptions) => Connector
@@ -39,8 +39,7 @@ export function connectorFor(
   }
   return (options, callback) => {
     const url = new URL(`${options.protocol}//${options.host ?? options.hostname}`)
-    const literal = unbracketed(url.hostname)
-    const refusal = isIP(literal) === 0 ? undefined : addressRefusal(home, url, literal, rules)
+    const refusal = literalRefusal(home, url, rules)
     if (refusal !== undefined) {
       callback(denied(home, url, refusal), null)
       return
@@ -64,7 +63,12 @@ function admit(home: Home, url: URL, rules: EgressRules, socket: Socket, callbac
   callback(null, socket)
 }
 
-function tlsOptions(certificates: Certificates | undefined): { ca?: (string | Buffer)[]; cert?: string | Buffer; key?: string | Buffer } {
+/** The certificates as node:tls takes them. */
+export function tlsOptions(certificates: Certificates | undefined): {
+  ca?: (string | Buffer)[]
+  cert?: string | Buffer
+  key?: string | Buffer
+} {
   if (certificates === undefined) return {}
   const { ca, cert, key } = certificates
   return {

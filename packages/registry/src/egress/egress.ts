@@ -1,11 +1,12 @@
 import { BoxError } from '@box/core'
 import { Readable } from 'node:stream'
-import type { Agent } from 'undici'
+import type { Dispatcher } from 'undici'
 import { Allowance } from './allowance.ts'
-import { connectorFor, type Certificates } from './connector.ts'
+import { connectorFor, tlsOptions, type Certificates } from './connector.ts'
 import { homeOf, type Home } from './home.ts'
+import { proxyFor, type Proxy } from './proxy.ts'
 import { Reply } from './reply.ts'
-import { checkUrl, type EgressRules } from './rules.ts'
+import { checkUrl, denied, literalRefusal, type EgressRules } from './rules.ts'
 
 export interface EgressOptions {
   /**
@@ -25,6 +26,9 @@ export interface EgressOptions {
   /** The time without any byte after which an answer is given up, in milliseconds. Default 60,000. */
   readonly idleTimeout?: number
 }
+
+/** How long connecting may take, in milliseconds. */
+const defaultConnectTimeout = 10_000
 
 /** How long storing an upload may take before the registry answers, in milliseconds. */
 const longestStoring = 300_000
@@ -49,12 +53,14 @@ export class Egress {
   readonly #rules: EgressRules
   readonly #certificates: Readonly<Record<string, Certificates>>
   readonly #homes = new Map<string, Home>()
-  readonly #agents = new Map<string, Promise<Agent>>()
+  readonly #dispatchers = new Map<string, Promise<Dispatcher>>()
+  readonly #proxy: Proxy | undefined
   readonly #idleTimeout: number
   #closed = false
 
-  constructor(options: EgressOptions, insecure: readonly string[], certificates: Readonly<Record<string, Certificates>>) {
+  constructor(options: EgressOptions, insecure: readonly string[], certificates: Readonly<Record<string, Certificates>>, proxy?: Proxy) {
     this.#options = options
+    this.#proxy = proxy
     this.#certificates = certificates
     this.#idleTimeout = options.idleTimeout ?? 60_000
     this.#rules = { allow: new Allowance(options.allow), insecure, privateRegistries: options.privateRegistries ?? true }
@@ -82,8 +88,8 @@ export class Egress {
     if (this.#closed) throw new BoxError('ERR_BOX_STATE', 'the registry client is closed')
     checkUrl(home, request.url, this.#rules)
     request.signal?.throwIfAborted()
-    const agent = await this.#agent(home)
     const { url, method, headers, body, signal } = request
+    const agent = await this.#dispatcher(home, url)
     const answer = await agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
@@ -98,25 +104,38 @@ export class Egress {
     return new Reply(home.registry, url, answer.statusCode, answer.headers, answer.body)
   }
 
-  #agent(home: Home): Promise<Agent> {
-    const known = this.#agents.get(home.registry)
+  #dispatcher(home: Home, url: URL): Promise<Dispatcher> {
+    const proxy = proxyFor(this.#proxy, url)
+    const own = url.origin === home.origin.origin
+    const key = `${home.registry} ${proxy === undefined ? '' : `${proxy} ${own}`}`
+    const known = this.#dispatchers.get(key)
+    // A proxy connects in our place: what can be checked is an address that is written as such.
+    const refusal = proxy === undefined ? undefined : literalRefusal(home, url, this.#rules)
+    if (refusal !== undefined) throw denied(home, url, refusal)
     if (known !== undefined) return known
-    const made = this.#connect(home)
-    this.#agents.set(home.registry, made)
+    const made = proxy === undefined ? this.#direct(home) : this.#proxied(home, proxy, own)
+    this.#dispatchers.set(key, made)
     return made
   }
 
-  async #connect(home: Home): Promise<Agent> {
+  async #direct(home: Home): Promise<Dispatcher> {
     const { Agent, buildConnector } = await import('undici')
-    const timeout = this.#options.connectTimeout ?? 10_000
+    const timeout = this.#options.connectTimeout ?? defaultConnectTimeout
     return new Agent({ connect: connectorFor(home, this.#rules, this.#certificates[home.registry], timeout, buildConnector) })
+  }
+
+  async #proxied(home: Home, proxy: string, own: boolean): Promise<Dispatcher> {
+    const { ProxyAgent } = await import('undici')
+    const timeout = this.#options.connectTimeout ?? defaultConnectTimeout
+    const requestTls = { ...(own ? tlsOptions(this.#certificates[home.registry]) : {}), timeout }
+    return new ProxyAgent({ uri: proxy, requestTls, proxyTls: { timeout } })
   }
 
   /** Ends every connection at once. */
   async close(): Promise<void> {
     this.#closed = true
-    const agents = [...this.#agents.values()]
-    this.#agents.clear()
-    await Promise.all(agents.map(async (agent) => await (await agent).destroy()))
+    const dispatchers = [...this.#dispatchers.values()]
+    this.#dispatchers.clear()
+    await Promise.all(dispatchers.map(async (dispatcher) => await (await dispatcher).destroy()))
   }
 }

@@ -1,5 +1,6 @@
+import { isIP } from 'node:net'
 import { RegistryError } from '../errors.ts'
-import { isLoopbackName, zoneOf } from './addresses.ts'
+import { isLoopbackName, unbracketed, zoneOf } from './addresses.ts'
 import type { Allowance } from './allowance.ts'
 import type { Home } from './home.ts'
 
@@ -36,6 +37,12 @@ export function addressRefusal(home: Home, url: URL, address: string, rules: Egr
   if (zone === 'public' || rules.allow.names(url) || rules.allow.holds(address)) return undefined
   const sharesZone = home.zone === zone && (zone === 'loopback' || zone === 'private')
   return sharesZone ? undefined : `${address} is a ${zone} address`
+}
+
+/** The refusal of an address that the URL itself is written with. A name is checked when it is looked up. */
+export function literalRefusal(home: Home, url: URL, rules: EgressRules): string | undefined {
+  const literal = unbracketed(url.hostname)
+  return isIP(literal) === 0 ? undefined : addressRefusal(home, url, literal, rules)
 }
 
 function homeRefusal(home: Home, address: string, rules: EgressRules): string | undefined {

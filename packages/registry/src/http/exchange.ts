@@ -81,11 +81,13 @@ export class Exchange {
 
   async #redirected(request: ExchangeRequest, authorization: string | undefined): Promise<Reply> {
     let { url } = request
+    // Credentials are for the registry's own origin, and for addresses that it named itself: a redirect that comes back from elsewhere gets none.
+    let own = true
     for (let redirects = 0; redirects <= redirectLimit; redirects += 1) {
-      // Credentials are for the registry's own origin: another host, port or scheme gets none.
-      const own = authorization !== undefined && url.origin === this.home.origin.origin ? { authorization } : {}
+      own &&= url.origin === this.home.origin.origin
+      const credentials = own && authorization !== undefined ? { authorization } : {}
       const { method, body, signal } = request
-      const reply = await this.#egress.send(this.home, { method, url, body, signal, headers: { ...request.headers, ...own } })
+      const reply = await this.#egress.send(this.home, { method, url, body, signal, headers: { ...request.headers, ...credentials } })
       const next = redirectOf(reply, method)
       if (next === undefined) return reply
       await reply.discard()

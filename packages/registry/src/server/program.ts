@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BoxError } from '@box/core'
-import { layout } from '@box/oci'
+import { digestOf, type ImageLayout, layout } from '@box/oci'
 import { serve, type ServedRegistry, type ServeOptions } from './serve.ts'
 
 /**
@@ -71,14 +71,19 @@ async function main(): Promise<void> {
     return
   }
   const store = layout(command.root)
-  // A folder that is something else is refused before anyone connects.
-  await store.index()
+  if (!command.options.readOnly) await makeLayout(store)
   const registry = await serve(store, {
     ...command.options,
     onError: (error) => process.stderr.write(`box-registry: ${messageOf(error)}\n`),
   })
   process.stdout.write(`${registry.url}\n`)
   await endOfProgram(registry)
+}
+
+/** Makes the folder, or refuses one that is something else, before anyone connects: the first to write makes it. */
+async function makeLayout(store: ImageLayout): Promise<void> {
+  const writer = await store.ingest({ mediaType: 'application/octet-stream', digest: digestOf(''), size: 0 })
+  if (writer.state === 'writing') await writer.abort()
 }
 
 /** Closes the registry at the first signal. A second one ends the process as it would end any. */

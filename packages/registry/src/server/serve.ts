@@ -59,7 +59,8 @@ export async function serve(store: ServableStore, options: ServeOptions = {}): P
   const limits = completeLimits(options.limits)
   if (repository !== undefined && !isRepository(repository))
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${JSON.stringify(repository)} is not a repository`)
-  const uploads = await Uploads.open(options.uploads, limits)
+  const uploads = new Uploads(options.uploads, limits)
+  await uploads.sweep()
   const service: Service = {
     store,
     catalogue: new Catalogue(store, repository, limits.manifestBytes),
@@ -113,11 +114,17 @@ async function respond(
   } catch (error) {
     if (error instanceof Refusal) exchange.refuse(error)
     else {
-      // A client that went away is no error of the server's.
-      if (!request.destroyed || request.complete) onError?.(error, { method, url })
+      if (!isDisconnect(error)) onError?.(error, { method, url })
       exchange.refuse(new Refusal(500, 'UNKNOWN', 'the registry failed'))
     }
   }
+}
+
+const disconnects = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'])
+
+/** A client that went away is no error of the server's. */
+function isDisconnect(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' && disconnects.has(error.code)
 }
 
 /** The `close` of a server: one end, however often it is called, and also reached by the signal. */

@@ -8,31 +8,28 @@ import { Refusal } from './refusal.ts'
 
 const suffix = '.upload'
 
-/** The unfinished uploads: one file each, named by the session's id, in a folder that is the server's own. */
+/** The unfinished uploads: one file each, named by the session's id, in a folder that is made when the first one begins. */
 export class Uploads {
-  readonly #folder: string
-  readonly #own: boolean
+  readonly #named: string | undefined
   readonly #limits: Limits
   readonly #sessions = new Map<string, Upload>()
+  #folder: Promise<string> | undefined
 
-  /** @param own Whether the folder was made for this server and goes with it. */
-  constructor(folder: string, own: boolean, limits: Limits) {
-    this.#folder = folder
-    this.#own = own
+  /** @param folder Where they go. By default a temporary folder, which is removed at the end. */
+  constructor(folder: string | undefined, limits: Limits) {
+    this.#named = folder
     this.#limits = limits
   }
 
-  /** Makes the folder where it is not there, and removes what an earlier process left too long ago. Without a name: a temporary folder. */
-  static async open(folder: string | undefined, limits: Limits): Promise<Uploads> {
-    if (folder === undefined) return new Uploads(await mkdtemp(join(tmpdir(), 'box-registry-')), true, limits)
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    for (const name of await readdir(folder)) {
+  /** Removes what an earlier process left too long ago. */
+  async sweep(): Promise<void> {
+    if (this.#named === undefined) return
+    for (const name of await namesIn(this.#named)) {
       if (!name.endsWith(suffix)) continue
-      const path = join(folder, name)
+      const path = join(this.#named, name)
       const { mtimeMs } = await stat(path)
-      if (Date.now() - mtimeMs > limits.uploadExpiry) await rm(path, { force: true })
+      if (Date.now() - mtimeMs > this.#limits.uploadExpiry) await rm(path, { force: true })
     }
-    return new Uploads(folder, false, limits)
   }
 
   /** Begins an upload. @throws Refusal `TOOMANYREQUESTS` */
@@ -41,7 +38,7 @@ export class Uploads {
     if (this.#sessions.size >= this.#limits.uploads)
       throw new Refusal(429, 'TOOMANYREQUESTS', 'too many uploads are open', { headers: { 'Retry-After': 10 } })
     const id = randomUUID()
-    const upload = new Upload(id, repository, join(this.#folder, `${id}${suffix}`), algorithm)
+    const upload = new Upload(id, repository, async () => join(await this.#makeFolder(), `${id}${suffix}`), algorithm)
     this.#sessions.set(id, upload)
     return upload
   }
@@ -62,7 +59,17 @@ export class Uploads {
   /** Ends all uploads. */
   async close(): Promise<void> {
     for (const upload of this.#sessions.values()) await this.end(upload)
-    if (this.#own) await rm(this.#folder, { recursive: true, force: true })
+    if (this.#named === undefined && this.#folder !== undefined) await rm(await this.#folder, { recursive: true, force: true })
+  }
+
+  async #makeFolder(): Promise<string> {
+    this.#folder ??= makeFolder(this.#named)
+    try {
+      return await this.#folder
+    } catch (error) {
+      this.#folder = undefined
+      throw error
+    }
   }
 
   async #expire(): Promise<void> {
@@ -76,7 +83,8 @@ export class Uploads {
 export class Upload {
   readonly id: string
   readonly repository: string
-  readonly #path: string
+  readonly #place: () => Promise<string>
+  #path: string | undefined
   #digester: Digester
   #file: FileHandle | undefined
   #size = 0
@@ -85,10 +93,10 @@ export class Upload {
   #last: Promise<unknown> = Promise.resolve()
   touched: number = Date.now()
 
-  constructor(id: string, repository: string, path: string, algorithm: DigestAlgorithm) {
+  constructor(id: string, repository: string, place: () => Promise<string>, algorithm: DigestAlgorithm) {
     this.id = id
     this.repository = repository
-    this.#path = path
+    this.#place = place
     this.#digester = createDigester(algorithm)
   }
 
@@ -122,9 +130,9 @@ export class Upload {
 
   /** Appends. What was written before an error stays, and counts. */
   async append(chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    this.#file ??= await open(this.#path, 'wx+', 0o600)
+    const file = (this.#file ??= await this.#open())
     for await (const chunk of chunks) {
-      await writeAll(this.#file, chunk, this.#size)
+      await writeAll(file, chunk, this.#size)
       this.#digester.update(chunk)
       this.#size += chunk.byteLength
     }
@@ -152,7 +160,12 @@ export class Upload {
     const file = this.#file
     this.#file = undefined
     await file?.close()
-    if (file !== undefined) await rm(this.#path, { force: true })
+    if (this.#path !== undefined) await rm(this.#path, { force: true })
+  }
+
+  async #open(): Promise<FileHandle> {
+    this.#path = await this.#place()
+    return await open(this.#path, 'wx+', 0o600)
   }
 }
 
@@ -161,5 +174,20 @@ async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): 
   while (written < chunk.byteLength) {
     const { bytesWritten } = await file.write(chunk, written, chunk.byteLength - written, position + written)
     written += bytesWritten
+  }
+}
+
+async function makeFolder(named: string | undefined): Promise<string> {
+  if (named === undefined) return await mkdtemp(join(tmpdir(), 'box-registry-'))
+  await mkdir(named, { recursive: true, mode: 0o700 })
+  return named
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return []
+    throw error
   }
 }

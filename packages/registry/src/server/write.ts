@@ -12,13 +12,18 @@ export async function openWriter(store: ServableStore, descriptor: Descriptor, s
   return answer.state === 'present' ? undefined : answer
 }
 
-/** Puts all the chunks into the store as that blob, which must not be there yet to be read. @throws BoxError as `BlobWriter.commit`. */
+/**
+ * Puts all the chunks into the store as that blob. What was written before a failure is not kept: the protocol has no way to go on from it.
+ * @throws BoxError as `BlobWriter.commit`
+ */
 export async function writeChunks(writer: BlobWriter, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
   try {
     if (writer.offset > 0) await writer.restart()
     for await (const chunk of chunks) await writer.write(chunk)
     await writer.commit()
   } catch (error) {
+    // A writer that failed by itself has ended, and says so again.
+    await writer.restart().catch(() => undefined)
     await writer.abort()
     throw error
   }

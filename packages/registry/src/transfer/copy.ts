@@ -5,7 +5,7 @@ import { RepositoryDestination, SinkDestination, type Destination } from './dest
 import type { TransferEvent } from './events.ts'
 import { copyGraph } from './graph.ts'
 import type { Origin } from './origin.ts'
-import { RepositoryOrigin, SourceOrigin, type Policy } from './origins.ts'
+import { SourceOrigin } from './origins.ts'
 
 /** A source to copy from; without a name, what the other side is named. */
 export type CopyFrom = ImageSource | { readonly source: ImageSource; readonly name: string }
@@ -23,17 +23,19 @@ export interface CopyOptions {
   readonly signal?: AbortSignal
 }
 
-interface Located {
+/** A reference that was read: the repository, and what to ask it for. */
+export interface Located {
   readonly repository: Repository
+  /** The digest where there is one, for a tag may have moved since; else the tag. */
   readonly name: string
   readonly tag: string | undefined
   readonly digest: Digest | undefined
 }
 
 export interface CopyContext {
-  readonly repository: (reference: string) => Located
+  readonly locate: (reference: string) => Located
+  readonly originOf: (located: Located) => Origin
   readonly retry: RetryPolicy
-  readonly policy: Policy | undefined
 }
 
 /** Copies an image. Arguments that are wrong are thrown at once; what goes wrong later is the task's outcome. */
@@ -47,14 +49,14 @@ export function copyBetween(
   if (!Number.isInteger(concurrency) || concurrency < 1)
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'concurrency is a whole number from 1 on')
   if (!(chunkSize >= 1)) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'chunkSize is a number of bytes from 1 on')
-  const source = typeof from === 'string' ? context.repository(from) : undefined
-  const target = typeof to === 'string' ? context.repository(to) : undefined
+  const source = typeof from === 'string' ? context.locate(from) : undefined
+  const target = typeof to === 'string' ? context.locate(to) : undefined
   const given = nameOf(from) ?? nameOf(to)
   const fromName = source?.name ?? nameOf(from) ?? (target === undefined ? given : whole(target))
   const toName = target === undefined ? (nameOf(to) ?? (source === undefined ? given : whole(source))) : (target.tag ?? target.name)
   if (fromName === undefined || toName === undefined)
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'a copy between a source and a sink needs the name of the image: { source, name }')
-  const origin = originOf(from, source, context.policy)
+  const origin = originOf(from, source, context)
   const destination = checked(destinationOf(to, target), target)
   const channel = target === undefined ? channels.pull : channels.push
   return new Task<Descriptor, TransferEvent>(
@@ -83,8 +85,8 @@ function nameOf(end: string | CopyFrom | CopyTo): string | undefined {
   return typeof end === 'object' && 'name' in end && typeof end.name === 'string' ? end.name : undefined
 }
 
-function originOf(from: string | CopyFrom, located: Located | undefined, policy: Policy | undefined): Origin {
-  if (located !== undefined) return new RepositoryOrigin(located.repository, policy)
+function originOf(from: string | CopyFrom, located: Located | undefined, context: CopyContext): Origin {
+  if (located !== undefined) return context.originOf(located)
   if (typeof from === 'object') return new SourceOrigin('source' in from ? from.source : from)
   throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'copy takes a reference, a source, or { source, name }')
 }

@@ -1,4 +1,5 @@
 import { BoxError, type Descriptor, type Platform } from '@box/core'
+import { setMaxListeners } from 'node:events'
 import { isIndexMediaType, isManifestMediaType, parseImageDocument, selectPlatform, type ImageDocument } from '@box/oci'
 import type { RawManifest } from '../client/manifests.ts'
 import type { Destination, TransferContext } from './destinations.ts'
@@ -27,6 +28,8 @@ export async function copyGraph(
   options: GraphOptions,
 ): Promise<Descriptor> {
   const controller = new AbortController()
+  // Every blob on the way listens to it, and there may be many.
+  setMaxListeners(0, controller.signal)
   const stop = (): void => controller.abort(context.signal.reason)
   if (context.signal.aborted) stop()
   context.signal.addEventListener('abort', stop, { once: true })

@@ -34,7 +34,7 @@ export async function* readBlob(origin: Origin, descriptor: Descriptor, options:
         position = 0
         counted = 0
       }
-      for await (const chunk of from(opened, position)) {
+      for await (const chunk of position > opened.start ? from(opened, position) : opened.stream) {
         position += chunk.length
         if (position > descriptor.size) throw wrongSize(origin, descriptor, `more than ${descriptor.size}`)
         yield chunk
@@ -51,7 +51,7 @@ export async function* readBlob(origin: Origin, descriptor: Descriptor, options:
 
 /** The stream from the position on: what it repeats is left out. */
 async function* from(opened: Opened, position: number): AsyncGenerator<Uint8Array, void, void> {
-  let left = Math.max(0, position - opened.start)
+  let left = position - opened.start
   for await (const chunk of opened.stream) {
     if (left >= chunk.length) left -= chunk.length
     else {

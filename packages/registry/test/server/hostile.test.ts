@@ -148,18 +148,21 @@ test('what fails inside is told to onError, and not to the client', async () => 
   expect(answer.text).not.toContain('secret')
 })
 
-test('a blob that breaks off in the store breaks off at the client', async () => {
-  await begin()
+test('a blob that breaks off in the store breaks off at the client, and is told to onError', async () => {
+  const errors: unknown[] = []
+  await begin({ onError: (error) => errors.push(error) })
   const digest = await pushBlob(registry, 'a', 'x'.repeat(200_000))
   jest.spyOn(store, 'read').mockImplementation(async function* broken() {
     yield Buffer.from('x'.repeat(1000))
     throw new Error('a disk error')
   })
   await expect(ask(registry, 'GET', `/v2/a/blobs/${digest}`)).rejects.toThrow()
+  expect(errors).toMatchObject([{ message: 'a disk error' }])
 })
 
-test('a client that leaves in the middle of a blob frees what was read', async () => {
-  await begin()
+test('a client that leaves in the middle of a blob frees what was read, and is no error', async () => {
+  const errors: unknown[] = []
+  await begin({ onError: (error) => errors.push(error) })
   const digest = await pushBlob(registry, 'a', 'a blob')
   const released = new Promise<void>((resolve) => {
     jest.spyOn(store, 'read').mockImplementation(async function* endless() {
@@ -175,6 +178,8 @@ test('a client that leaves in the middle of a blob frees what was read', async (
   })
   await expect(leaving).rejects.toThrow()
   await released
+  await registry.close()
+  expect(errors).toEqual([])
 })
 
 test('labels and annotations of an image are data, never control', async () => {

@@ -78,6 +78,17 @@ test('an image without a name keeps its blobs', async () => {
     expect(await readdir(join(store.path, 'blobs', 'sha256'))).toContain(kept.slice('sha256:'.length))
 })
 
+test('an upload that breaks off leaves nothing in the layout', async () => {
+  const content = 'x'.repeat(100_000)
+  const broken = ask(registry, 'POST', `/v2/a/blobs/uploads/?digest=${digestOf(content)}`, {
+    headers: { 'Content-Length': 100_000 },
+    begin: (request) => request.write(content.slice(0, 50_000), () => request.destroy()),
+  })
+  await expect(broken).rejects.toThrow()
+  await registry.close()
+  expect((await readdir(join(store.path, 'staging'))).filter((name) => name.startsWith('sha256-'))).toEqual([])
+})
+
 test('a damaged blob is never sent whole', async () => {
   await pushImage(registry, 'a', 'v1')
   const digest = digestOf('a layer')

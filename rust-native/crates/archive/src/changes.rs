@@ -6,7 +6,7 @@ use box_kernel::{Failure, Result, SyscallContext};
 use rustix::fs::{FileType, Stat};
 
 use crate::lowers::{Found, Lowers};
-use crate::overlay::{is_any_whiteout, is_opaque, name_only, needs_lower};
+use crate::overlay::{Mark, is_any_whiteout, is_opaque, name_only, needs_lower};
 use crate::tree::{Visitor, stat, walk};
 use crate::xattrs;
 
@@ -37,15 +37,17 @@ pub struct Change {
 }
 
 /// All changes, parents before what they hold, by name. `lowers` are the layers below, the topmost first. A folder that is in the upper
-/// only because something in it changed is left out; its time alone is no change.
-pub fn changes(upper: BorrowedFd<'_>, lowers: Vec<OwnedFd>) -> Result<Vec<Change>> {
-    let mut collector = Collector { lowers: Lowers::new(lowers), changes: Vec::new() };
+/// only because something in it changed is left out; its time alone is no change. `mark` is that of the overlay: the other namespace's
+/// marks are what programs wrote, or what was copied up.
+pub fn changes(upper: BorrowedFd<'_>, lowers: Vec<OwnedFd>, mark: Mark) -> Result<Vec<Change>> {
+    let mut collector = Collector { lowers: Lowers::new(lowers), marks: [mark], changes: Vec::new() };
     walk(upper, &mut collector)?;
     Ok(collector.changes)
 }
 
 struct Collector {
     lowers: Lowers,
+    marks: [Mark; 1],
     changes: Vec<Change>,
 }
 
@@ -65,18 +67,28 @@ impl Collector {
     }
 }
 
+impl Collector {
+    fn complete(&self, file: BorrowedFd<'_>, path: &[u8]) -> Result<()> {
+        if needs_lower(file, &self.marks)? {
+            let message = "the overlay was mounted with metacopy or redirect_dir: its upper folder alone does not hold the change";
+            return Err(Failure::new("ERR_BOX_UNSUPPORTED", message).at(path));
+        }
+        Ok(())
+    }
+}
+
 impl Visitor for Collector {
     fn other(&mut self, parent: BorrowedFd<'_>, name: &[u8], path: &[u8]) -> Result<()> {
         let stat = stat(parent, name).map_err(|failure| failure.at(path))?;
         let below = self.below(path).map_err(|failure| failure.at(path))?.is_some();
-        if is_any_whiteout(parent, name, &stat).map_err(|failure| failure.at(path))? {
+        if is_any_whiteout(parent, name, &stat, &self.marks).map_err(|failure| failure.at(path))? {
             // One without anything to hide is what is left of a file that came and went.
             if below {
                 self.push(ChangeKind::Delete, path, None);
             }
             return Ok(());
         }
-        complete(name_only(parent, name)?.as_fd(), path)?;
+        self.complete(name_only(parent, name)?.as_fd(), path)?;
         self.push(if below { ChangeKind::Modify } else { ChangeKind::Add }, path, Some(&stat));
         Ok(())
     }
@@ -85,12 +97,12 @@ impl Visitor for Collector {
         if path.is_empty() {
             return Ok(());
         }
-        complete(folder, path)?;
+        self.complete(folder, path)?;
         let stat = rustix::fs::fstat(folder).syscall("fstat")?;
         match self.below(path).map_err(|failure| failure.at(path))? {
             None => self.push(ChangeKind::Add, path, Some(&stat)),
             Some(below) if below.kind() != FileType::Directory => self.push(ChangeKind::Modify, path, Some(&stat)),
-            Some(_) if is_opaque(folder)? => self.push(ChangeKind::Replace, path, Some(&stat)),
+            Some(_) if is_opaque(folder, &self.marks)? => self.push(ChangeKind::Replace, path, Some(&stat)),
             Some(below) => {
                 if !same_metadata(&below, folder, &stat)? {
                     self.push(ChangeKind::Modify, path, Some(&stat));
@@ -99,14 +111,6 @@ impl Visitor for Collector {
         }
         Ok(())
     }
-}
-
-fn complete(file: BorrowedFd<'_>, path: &[u8]) -> Result<()> {
-    if needs_lower(file)? {
-        let message = "the overlay was mounted with metacopy or redirect_dir: its upper folder alone does not hold the change";
-        return Err(Failure::new("ERR_BOX_UNSUPPORTED", message).at(path));
-    }
-    Ok(())
 }
 
 fn same_metadata(below: &Found, folder: BorrowedFd<'_>, stat: &Stat) -> Result<bool> {

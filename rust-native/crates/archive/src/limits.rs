@@ -7,14 +7,13 @@ pub struct Limits {
     pub total_size: u64,
     /// Entries of the tar.
     pub entries: u64,
-    /// Uncompressed bytes for each compressed byte, counted beyond `RATIO_FREE`.
+    /// Uncompressed bytes for each compressed byte, counted beyond `ratio_free`.
     pub ratio: u64,
+    /// Uncompressed bytes that are not held against the ratio: small layers of zeros are common and harmless.
+    pub ratio_free: u64,
     /// Components of a path.
     pub depth: usize,
 }
-
-/// Uncompressed bytes that are not held against the ratio: small layers of zeros are common and harmless.
-pub const RATIO_FREE: u64 = 64 << 20;
 
 /// The longest metadata of one entry, in bytes: PAX records, long names, and sparse maps.
 pub const HEADER_SIZE: usize = 1 << 20;
@@ -24,6 +23,6 @@ pub const PATH_SIZE: usize = 4095;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { total_size: 64 << 30, entries: 2_000_000, ratio: 250, depth: 512 }
+        Self { total_size: 64 << 30, entries: 2_000_000, ratio: 250, ratio_free: 64 << 20, depth: 512 }
     }
 }

@@ -6,7 +6,7 @@ use box_kernel::Result;
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 
-use crate::overlay::{is_any_whiteout, is_opaque, name_only};
+use crate::overlay::{ANY, is_any_whiteout, is_opaque, name_only};
 use crate::tree::stat_if_there;
 
 /// Unpacked layers, the topmost first.
@@ -52,7 +52,7 @@ fn look(layer: BorrowedFd<'_>, path: &[Vec<u8>]) -> Result<Step> {
     let mut hidden = false;
     for (index, name) in path.iter().enumerate() {
         let Some(stat) = stat_if_there(folder.as_fd(), name)? else { return Ok(Step::Absent { hidden }) };
-        if is_any_whiteout(folder.as_fd(), name, &stat)? {
+        if is_any_whiteout(folder.as_fd(), name, &stat, ANY)? {
             return Ok(Step::Absent { hidden: true });
         }
         if index + 1 == path.len() {
@@ -62,7 +62,7 @@ fn look(layer: BorrowedFd<'_>, path: &[Vec<u8>]) -> Result<Step> {
             return Ok(Step::Absent { hidden: true });
         }
         folder = name_only(folder.as_fd(), name)?;
-        hidden = hidden || is_opaque(folder.as_fd())?;
+        hidden = hidden || is_opaque(folder.as_fd(), ANY)?;
     }
     Ok(Step::Absent { hidden })
 }

@@ -9,15 +9,17 @@ use rustix::io::Errno;
 use crate::xattrs;
 
 /// Which namespace of attributes an overlay reads: `trusted.` by default, `user.` where it is mounted with `userxattr`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mark {
     /// Needs CAP_SYS_ADMIN in the first user namespace.
+    #[default]
     Trusted,
     /// For overlays in a user namespace.
     User,
 }
 
-const BOTH: [Mark; 2] = [Mark::Trusted, Mark::User];
+/// Layers that were unpacked here carry no marks but those that were set here.
+pub(crate) const ANY: &[Mark] = &[Mark::Trusted, Mark::User];
 
 impl Mark {
     fn name(self, mark: &str) -> String {
@@ -72,7 +74,7 @@ pub(crate) fn is_whiteout(stat: &Stat) -> bool {
 }
 
 /// The same, or an empty file that a mark makes a whiteout (Linux 6.7).
-pub(crate) fn is_any_whiteout(parent: BorrowedFd<'_>, name: &[u8], stat: &Stat) -> Result<bool> {
+pub(crate) fn is_any_whiteout(parent: BorrowedFd<'_>, name: &[u8], stat: &Stat, marks: &[Mark]) -> Result<bool> {
     if is_whiteout(stat) {
         return Ok(true);
     }
@@ -80,12 +82,12 @@ pub(crate) fn is_any_whiteout(parent: BorrowedFd<'_>, name: &[u8], stat: &Stat) 
         return Ok(false);
     }
     let file = name_only(parent, name)?;
-    has_any(file.as_fd(), "whiteout")
+    has(file.as_fd(), marks, "whiteout")
 }
 
 /// Whether a folder hides what lies below it.
-pub(crate) fn is_opaque(folder: BorrowedFd<'_>) -> Result<bool> {
-    for mark in BOTH {
+pub(crate) fn is_opaque(folder: BorrowedFd<'_>, marks: &[Mark]) -> Result<bool> {
+    for mark in marks {
         if xattrs::get(folder, mark.name("opaque").as_bytes())?.as_deref() == Some(b"y") {
             return Ok(true);
         }
@@ -94,12 +96,12 @@ pub(crate) fn is_opaque(folder: BorrowedFd<'_>) -> Result<bool> {
 }
 
 /// Whether an upper folder's entry is only the difference to a lower one elsewhere, which the upper alone cannot tell.
-pub(crate) fn needs_lower(file: BorrowedFd<'_>) -> Result<bool> {
-    Ok(has_any(file, "metacopy")? || has_any(file, "redirect")?)
+pub(crate) fn needs_lower(file: BorrowedFd<'_>, marks: &[Mark]) -> Result<bool> {
+    Ok(has(file, marks, "metacopy")? || has(file, marks, "redirect")?)
 }
 
-fn has_any(file: BorrowedFd<'_>, mark: &str) -> Result<bool> {
-    for namespace in BOTH {
+fn has(file: BorrowedFd<'_>, marks: &[Mark], mark: &str) -> Result<bool> {
+    for namespace in marks {
         if xattrs::get(file, namespace.name(mark).as_bytes())?.is_some() {
             return Ok(true);
         }

@@ -11,6 +11,7 @@ use rustix::fs::FileType;
 use crate::decode::Compression;
 use crate::digest::Algorithm;
 use crate::encode::{Encoded, LayerOutput};
+use crate::overlay::Mark;
 use crate::tree;
 use packer::Packer;
 
@@ -29,6 +30,9 @@ pub struct Options {
     pub id_shift: u32,
     /// User and group of everything.
     pub owner: Option<(u32, u32)>,
+    /// Which marks count in an upper folder: those of the overlay that it was in. The others are what programs wrote, or what was
+    /// copied up.
+    pub mark: Mark,
     /// Where in the image the tree stands. Its parents become folders of their own: 0755, root's (or `owner`'s).
     pub prefix: Vec<u8>,
 }

@@ -8,7 +8,7 @@ use rustix::fs::{FileType, Mode, OFlags, Stat};
 
 use super::{Options, Packed, Source};
 use crate::encode::LayerOutput;
-use crate::overlay::{is_any_whiteout, is_opaque, name_only, needs_lower};
+use crate::overlay::{is_any_whiteout, is_opaque, is_whiteout, name_only, needs_lower};
 use crate::tar::{Entry, Kind, Time, writer};
 use crate::tree::{Visitor, stat};
 use crate::xattrs;
@@ -167,7 +167,7 @@ impl<'options> Packer<'options> {
     }
 
     fn check_complete(&self, file: BorrowedFd<'_>, path: &[u8]) -> Result<()> {
-        if self.source == Source::Upper && needs_lower(file)? {
+        if self.source == Source::Upper && needs_lower(file, &[self.options.mark])? {
             let message = "the overlay was mounted with metacopy or redirect_dir: its upper folder alone does not hold the change";
             return Err(Failure::new("ERR_BOX_UNSUPPORTED", message).at(path));
         }
@@ -179,7 +179,10 @@ impl Visitor for Packer<'_> {
     fn other(&mut self, parent: BorrowedFd<'_>, name: &[u8], path: &[u8]) -> Result<()> {
         let path = self.inside(path);
         let stat = stat(parent, name).map_err(|failure| failure.at(&path))?;
-        let whiteout = is_any_whiteout(parent, name, &stat).map_err(|failure| failure.at(&path))?;
+        let whiteout = match self.source {
+            Source::Upper => is_any_whiteout(parent, name, &stat, &[self.options.mark]).map_err(|failure| failure.at(&path))?,
+            Source::Plain => is_whiteout(&stat),
+        };
         // A whiteout's owner and time say nothing: without them, deleting twice gives the same layer.
         if whiteout && self.source == Source::Upper {
             let folder = path.get(..path.len() - name.len()).unwrap_or_default();
@@ -236,7 +239,7 @@ impl Visitor for Packer<'_> {
             let entry = self.describe([inside.as_slice(), b"/"].concat(), Kind::Directory, &stat, folder)?;
             self.put(&entry)?;
         }
-        if self.source == Source::Upper && is_opaque(folder)? {
+        if self.source == Source::Upper && is_opaque(folder, &[self.options.mark])? {
             let separator: &[u8] = if inside.is_empty() { b"" } else { b"/" };
             let path = [inside.as_slice(), separator, OPAQUE].concat();
             self.put(&blank(path, Kind::File, 0))?;

@@ -12,7 +12,7 @@ use super::{Blob, Layer, LayerOptions, algorithm_of, check_digest, check_size, l
 use crate::decode::{Compression, Decoder, Output};
 use crate::digest::{Digest, Hasher};
 use crate::failure::over_limit;
-use crate::limits::{Limits, RATIO_FREE};
+use crate::limits::Limits;
 
 /// The size of what goes from stage to stage.
 pub(super) const BUFFER: usize = 256 << 10;
@@ -201,7 +201,7 @@ impl Output for Buffers {
         if self.total > self.limits.total_size {
             return Err(over_limit(b"", "the uncompressed size", self.limits.total_size));
         }
-        if self.total.saturating_sub(RATIO_FREE) > self.compressed.saturating_mul(self.limits.ratio) {
+        if self.total.saturating_sub(self.limits.ratio_free) > self.compressed.saturating_mul(self.limits.ratio) {
             return Err(over_limit(b"", "the ratio of uncompressed to compressed size", self.limits.ratio));
         }
         if self.filled < self.current.len() { Ok(()) } else { self.send() }

@@ -44,6 +44,9 @@ impl Header {
             _ => Format::V7,
         };
         let name = text(block, 0, 100);
+        if format == Format::Gnu && block.get(345..357).and_then(number).is_none() {
+            return Err(invalid(name, "a GNU header has something other than a time where others keep a prefix"));
+        }
         let prefix = if format == Format::Ustar {
             // star keeps its times behind a shorter prefix, and says so in the last four bytes.
             text(block, 345, if block.ends_with(b"tar\0") { 131 } else { 155 })

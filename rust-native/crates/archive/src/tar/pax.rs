@@ -122,7 +122,7 @@ mod tests {
         let table: &[&[u8]] = &[
             b"30 path=x\n",
             b"5 a=b\n",
-            b"7 a=b\n\n",
+            b"7 a=b\nx",
             b"6 a=b",
             b"06 a=b\n",
             b"6 =bc\n",

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::Unpacker;
 use super::entries::timestamps;
 use super::resolve::Parent;
-use crate::overlay::{is_opaque, is_whiteout, make_opaque};
+use crate::overlay::{ANY, is_opaque, is_whiteout, make_opaque};
 use crate::tar::{Entry, Kind, Time};
 use crate::tree::{self, Name, Visitor, inode, open_folder, stat};
 
@@ -71,7 +71,7 @@ impl Unpacker {
 
     /// Marks a folder once.
     pub(super) fn opaque(&mut self, folder: BorrowedFd<'_>) -> Result<()> {
-        if is_opaque(folder)? {
+        if is_opaque(folder, ANY)? {
             return Ok(());
         }
         let set = make_opaque(folder, self.wanted)?;
@@ -118,7 +118,7 @@ impl Visitor for Settler<'_> {
     }
 
     fn enter(&mut self, folder: BorrowedFd<'_>, _path: &[u8]) -> Result<()> {
-        if self.recount && is_opaque(folder)? {
+        if self.recount && is_opaque(folder, ANY)? {
             self.opaques += 1;
         }
         Ok(())

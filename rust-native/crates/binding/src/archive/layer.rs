@@ -211,6 +211,7 @@ fn read_limits(given: Option<&LayerLimits>) -> Result<Limits> {
         entries: options::whole("limits.entries", given.entries)?.unwrap_or(default.entries),
         ratio: options::whole("limits.ratio", given.ratio)?.unwrap_or(default.ratio),
         depth: depth.unwrap_or(default.depth),
+        ..default
     })
 }
 

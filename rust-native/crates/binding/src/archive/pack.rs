@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use box_archive::changes::{Change, ChangeKind};
 use box_archive::decode::Compression;
+use box_archive::overlay::Mark;
 use box_archive::pack::{Options, Packed, pack_tree, pack_upper as pack_upper_tree};
 use box_kernel::{Failure, Result};
 use napi::Env;
@@ -40,6 +41,10 @@ pub struct PackOptions {
     pub id_shift: Option<f64>,
     /// The owner of everything.
     pub owner: Option<PackOwner>,
+    /// For `packUpper`: which marks count, those of the overlay that the folder was in (`user` where it was mounted with `userxattr`).
+    /// Default `trusted`.
+    #[napi(ts_type = "'trusted' | 'user'")]
+    pub marks: Option<String>,
     /// Where in the image a folder stands, or a file's name there; `packUpper` does not take it. Parents become folders, 0755.
     pub prefix: Option<String>,
 }
@@ -118,8 +123,13 @@ fn read(given: PackOptions) -> Result<Options> {
         source_date_epoch: epoch,
         id_shift: options::small("idShift", given.id_shift)?.unwrap_or(0),
         owner,
+        mark: mark(given.marks.as_deref())?,
         prefix: given.prefix.unwrap_or_default().into_bytes(),
     })
+}
+
+fn mark(value: Option<&str>) -> Result<Mark> {
+    Ok(options::choice("marks", value, &[("trusted", Mark::Trusted), ("user", Mark::User)])?.unwrap_or_default())
 }
 
 /// One change of an upper folder over its lowers.
@@ -138,12 +148,18 @@ pub struct TreeChange {
 }
 
 /// What an upper folder changes over the layers below (topmost first), parents first, by name. A folder that is there only because
-/// something in it changed is left out.
+/// something in it changed is left out. `marks` as in `PackOptions`.
 #[napi(catch_unwind, ts_return_type = "Promise<Array<TreeChange>>")]
-pub fn changes(env: &Env, upper_fd: i32, lower_fds: Vec<i32>) -> napi::Result<Object<'_>> {
+pub fn changes<'env>(
+    env: &'env Env,
+    upper_fd: i32,
+    lower_fds: Vec<i32>,
+    #[napi(ts_arg_type = "'trusted' | 'user'")] marks: Option<String>,
+) -> napi::Result<Object<'env>> {
     let prepared = options::own(upper_fd)
-        .and_then(|upper| Ok((upper, lower_fds.iter().map(|fd| options::own(*fd)).collect::<Result<Vec<OwnedFd>>>()?)));
-    let work = move || prepared.and_then(|(upper, lowers)| box_archive::changes::changes(upper.as_fd(), lowers));
+        .and_then(|upper| Ok((upper, lower_fds.iter().map(|fd| options::own(*fd)).collect::<Result<Vec<OwnedFd>>>()?)))
+        .and_then(|(upper, lowers)| Ok((upper, lowers, mark(marks.as_deref())?)));
+    let work = move || prepared.and_then(|(upper, lowers, mark)| box_archive::changes::changes(upper.as_fd(), lowers, mark));
     long_promise(env, work, |_, changes| Ok(changes.into_iter().map(change).collect::<Vec<TreeChange>>()))
 }
 

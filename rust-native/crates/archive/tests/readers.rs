@@ -1,0 +1,500 @@
+//! Ours beside other readers and writers, on real trees and on Go's own archives; and on archives that are cut or damaged anywhere.
+
+mod support;
+
+use std::fs;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::process::Command;
+
+use box_archive::decode::Compression;
+use box_archive::digest::{Algorithm, Hasher};
+use box_archive::limits::Limits;
+use box_archive::pack::{Options as PackOptions, pack_tree};
+use box_archive::tar::{Entry, Kind, Reader, Sink, Time, writer};
+use box_kernel::Result;
+use proptest::prelude::*;
+use support::{Folder, Numbers, Tar, entry, is_root, listing, open, options, unpack, unpack_in};
+
+fn pack(tree: &Path, output: &Path, options: &PackOptions) -> Vec<u8> {
+    let options = PackOptions { compression: Some(Compression::None), ..options.clone() };
+    pack_tree(open(tree).as_fd(), fs::File::create(output).unwrap().into(), &options).unwrap();
+    fs::read(output).unwrap()
+}
+
+/// A tree with a bit of everything.
+fn everything() -> Vec<u8> {
+    let name = "long-name-".repeat(20);
+    let mut tar = Tar::new()
+        .entry(&Entry { mode: 0o750, uid: 5, gid: 6, ..entry("./", Kind::Directory) })
+        .folder("a")
+        .file("a/empty", b"")
+        .file(&format!("a/{name}"), b"long")
+        .file("a/\u{e9}t\u{e9} \n'\"", b"odd")
+        .link("a/zlink", "a/empty")
+        .symlink("dangling", "../../nowhere")
+        .symlink("longlink", &"t/".repeat(100))
+        .entry(&Entry { mtime: Time { seconds: -1_000, nanoseconds: 999_999_999 }, ..entry("before-the-epoch", Kind::File) })
+        .entry(&Entry { mtime: Time { seconds: 8_000_000_000, nanoseconds: 1 }, ..entry("far-future", Kind::File) })
+        .entry(&Entry { mode: 0o7755, uid: 3_000_000, gid: 70_000, ..entry("setuid", Kind::File) })
+        .entry(&Entry { mode: 0o1777, ..entry("sticky", Kind::Directory) })
+        .entry(&Entry { mode: 0o2750, gid: 9, ..entry("setgid", Kind::Directory) })
+        .file("setgid/child", b"x")
+        .entry(&Entry { mode: 0, ..entry("closed", Kind::Directory) })
+        .file("closed/inside", b"x")
+        .entry(&entry("fifo", Kind::Fifo))
+        .entry(&Entry {
+            xattrs: vec![(b"user.k".to_vec(), b"a=b\0\n".to_vec()), (b"user.none".to_vec(), Vec::new())],
+            ..entry("xattr", Kind::File)
+        });
+    if is_root() {
+        let capability = b"\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec();
+        tar = tar
+            .entry(&Entry { device: (1, 3), mode: 0o666, ..entry("null", Kind::CharDevice) })
+            .entry(&Entry { device: (259, 300_000), ..entry("block", Kind::BlockDevice) })
+            .entry(&Entry {
+                mode: 0o4755,
+                uid: 7,
+                xattrs: vec![(b"security.capability".to_vec(), capability)],
+                ..entry("ping", Kind::File)
+            })
+            .entry(&Entry {
+                link: b"x".to_vec(),
+                uid: 8,
+                xattrs: vec![(b"trusted.t".to_vec(), b"1".to_vec())],
+                ..entry("marked", Kind::Symlink)
+            });
+    }
+    tar.end()
+}
+
+#[test]
+fn what_is_packed_unpacks_equal() {
+    let place = Folder::new();
+    let (first, second) = (place.sub("first"), place.sub("second"));
+    unpack_in(options(&first), &everything(), 100).unwrap();
+    let tar = pack(&first, &place.join("tar"), &PackOptions::default());
+    assert_eq!(pack(&first, &place.join("again"), &PackOptions::default()), tar);
+    unpack_in(options(&second), &tar, 1 << 20).unwrap();
+    // The root folder has no entry in a layer unless the tree is put under a prefix.
+    assert_eq!(listing(&second)[1..], listing(&first)[1..]);
+    if is_root() {
+        let lines = listing(&first);
+        let of = |name: &str| lines.iter().find(|line| line.starts_with(name)).unwrap().clone();
+        assert!(of("setuid").contains(" 7755 3000000:70000 "), "{}", of("setuid"));
+        assert!(of("ping").contains(" 4755 7:0 ") && of("ping").contains("security.capability="), "{}", of("ping"));
+        assert!(of("setgid/child").contains(" 644 0:0 "), "{}", of("setgid/child"));
+        assert!(of("marked").contains("trusted.t="), "{}", of("marked"));
+        assert!(of(" folder").contains(" 750 5:6 1000000.0"), "{}", of(" folder"));
+    }
+}
+
+#[test]
+fn options_of_packing_hold() {
+    let place = Folder::new();
+    let tree = place.sub("tree");
+    fs::create_dir(tree.join("sub")).unwrap();
+    fs::write(tree.join("sub/file"), "x").unwrap();
+    let options =
+        PackOptions { prefix: b"/opt/app/".to_vec(), owner: Some((10, 20)), source_date_epoch: Some(1_000), ..PackOptions::default() };
+    let packed = pack(&tree, &place.join("tar"), &options);
+    let names: Vec<String> = read(&packed).unwrap().into_iter().map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect();
+    assert_eq!(names, ["\"opt/\"", "\"opt/app/\"", "\"opt/app/sub/\"", "\"opt/app/sub/file\""]);
+    for line in read(&packed).unwrap() {
+        assert!(line.contains(" 10:20 ") && (line.contains(" 1000.000000000 ") || line.contains(" 0.000000000 ")), "{line}");
+    }
+    let packed = pack(&tree.join("sub/file"), &place.join("tar"), &options);
+    let names: Vec<String> = read(&packed).unwrap().into_iter().map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect();
+    assert_eq!(names, ["\"opt/\"", "\"opt/app\""]);
+    let refused = |options: &PackOptions| {
+        pack_tree(open(&tree).as_fd(), fs::File::create(place.join("tar")).unwrap().into(), options).unwrap_err().code
+    };
+    assert_eq!(refused(&PackOptions { prefix: b"/../x".to_vec(), ..PackOptions::default() }), Some("ERR_BOX_INVALID_ARGUMENT"));
+    if is_root() {
+        assert_eq!(refused(&PackOptions { id_shift: 1, ..PackOptions::default() }), Some("ERR_BOX_INVALID_ARGUMENT"));
+    }
+    fs::write(tree.join(".wh.x"), "").unwrap();
+    assert_eq!(refused(&PackOptions::default()), Some("ERR_BOX_INVALID_ARGUMENT"));
+}
+
+#[test]
+fn ids_shift_there_and_back() {
+    if !is_root() {
+        return;
+    }
+    let place = Folder::new();
+    let (plain, shifted) = (place.sub("plain"), place.sub("shifted"));
+    let tar = Tar::new().entry(&Entry { uid: 33, gid: 44, ..entry("a", Kind::File) }).file("b", b"").end();
+    unpack(&plain, &tar).unwrap();
+    let ids = box_archive::unpack::Ids::Keep { shift: 100_000 };
+    unpack_in(box_archive::unpack::Options { ids, ..options(&shifted) }, &tar, 512).unwrap();
+    assert!(listing(&shifted)[1].contains(" 100033:100044 "));
+    assert!(listing(&shifted)[2].contains(" 100000:100000 "));
+    let back = PackOptions { id_shift: 100_000, ..PackOptions::default() };
+    assert_eq!(pack(&shifted, &place.join("s"), &back), pack(&plain, &place.join("p"), &PackOptions::default()));
+}
+
+/// As an ordinary user: no owner, no device, no privileged attribute; and folders that deny their owner come out so, and go again.
+#[test]
+fn squashed_ids_need_no_privilege() {
+    let place = Folder::new();
+    let target = place.sub("target");
+    let squash = || box_archive::unpack::Options {
+        ids: box_archive::unpack::Ids::Squash,
+        devices: box_archive::unpack::Devices::Skip,
+        ..options(&target)
+    };
+    let tar = everything();
+    let work = || {
+        let report = unpack_in(squash(), &tar, 4096)?;
+        let usage = box_archive::tree::measure(open(&target).as_fd());
+        let parent = open(&place.path);
+        box_archive::tree::remove_tree(parent.as_fd(), b"target")?;
+        Ok::<_, box_kernel::Failure>((report, usage))
+    };
+    if !is_root() {
+        drop(work().unwrap());
+        return;
+    }
+    std::os::unix::fs::chown(&target, Some(65534), Some(65534)).unwrap();
+    std::os::unix::fs::chown(&place.path, Some(65534), Some(65534)).unwrap();
+    // Ids belong to threads in Linux: this one gives its privileges up, and ends.
+    let outcome = std::thread::scope(|scope| {
+        scope
+            .spawn(|| {
+                let (uid, gid) = (rustix::fs::Uid::from_raw(65534), rustix::fs::Gid::from_raw(65534));
+                rustix::thread::set_thread_groups(&[]).unwrap();
+                rustix::thread::set_thread_res_gid(gid, gid, gid).unwrap();
+                rustix::thread::set_thread_res_uid(uid, uid, uid).unwrap();
+                work()
+            })
+            .join()
+            .unwrap()
+    });
+    let (report, _) = outcome.unwrap();
+    assert_eq!(report.skipped_devices, ["null", "block"]);
+    assert_eq!(report.skipped_xattrs, ["security.capability", "trusted.t"]);
+    assert!(!target.exists());
+}
+
+#[test]
+fn gnu_tar_reads_what_we_write_and_we_read_what_it_writes() {
+    let Ok(version) = Command::new("tar").arg("--version").output() else { return };
+    if !String::from_utf8_lossy(&version.stdout).contains("GNU tar") || !is_root() {
+        return;
+    }
+    let place = Folder::new();
+    let first = place.sub("first");
+    unpack(&first, &everything()).unwrap();
+    for part in ["doc/bash", "doc/coreutils", "doc/tar", "perl5", "zoneinfo/Europe"] {
+        let from = Path::new("/usr/share").join(part);
+        if from.is_dir() {
+            assert!(Command::new("cp").arg("-a").arg(&from).arg(&first).status().unwrap().success());
+        }
+    }
+    let sparse = fs::File::create(first.join("sparse")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&sparse, b"x", 5 << 20).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&sparse, b"y", 1 << 20).unwrap();
+    drop(sparse);
+    let expected = listing(&first);
+    let gnu = |arguments: &[&str]| assert!(Command::new("tar").args(arguments).status().unwrap().success(), "{arguments:?}");
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let formats: [&[&str]; 5] = [
+        &["--format=pax", "--xattrs", "--xattrs-include=*"],
+        &["--format=pax", "--xattrs", "--xattrs-include=*", "--sparse", "--sparse-version=0.0"],
+        &["--format=pax", "--xattrs", "--xattrs-include=*", "--sparse", "--sparse-version=0.1"],
+        &["--format=pax", "--xattrs", "--xattrs-include=*", "--sparse", "--sparse-version=1.0"],
+        &["--format=gnu", "--sparse"],
+    ];
+    for format in formats {
+        let (archive, target) = (place.join("gnu.tar"), place.sub("gnu"));
+        gnu(&[&["-c", "-f", &text(&archive), "-C", &text(&first)], format, &["."]].concat());
+        unpack_in(options(&target), &fs::read(&archive).unwrap(), 10_000).unwrap();
+        let found = listing(&target);
+        if format[0] == "--format=pax" {
+            assert_eq!(found, expected, "{format:?}");
+        } else {
+            // GNU's own format has whole seconds and no attributes.
+            let cut = |lines: &[String]| -> Vec<String> { lines.iter().map(|line| line.split('.').next().unwrap().to_owned()).collect() };
+            assert_eq!(cut(&found), cut(&expected), "{format:?}");
+        }
+        let parent = open(&place.path);
+        box_archive::tree::remove_tree(parent.as_fd(), b"gnu").unwrap();
+    }
+    let (ours, target) = (place.join("ours.tar"), place.sub("theirs"));
+    pack(&first, &ours, &PackOptions::default());
+    gnu(&["-x", "-p", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-f", &text(&ours), "-C", &text(&target)]);
+    assert_eq!(listing(&target)[1..], expected[1..]);
+}
+
+/// Keeps what an archive says, as text.
+#[derive(Default)]
+struct Lister {
+    lines: Vec<String>,
+    entry: Option<Entry>,
+    content: Vec<u8>,
+}
+
+impl Sink for Lister {
+    fn begin(&mut self, entry: Entry) -> Result<()> {
+        self.content = vec![0; if entry.size < 1 << 20 { entry.size as usize } else { 0 }];
+        self.entry = Some(entry);
+        Ok(())
+    }
+
+    fn data(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let entry = self.entry.as_ref().unwrap();
+        assert!(offset + bytes.len() as u64 <= entry.size, "data beyond the end of {entry:?}");
+        if let Some(room) = self.content.get_mut(offset as usize..offset as usize + bytes.len()) {
+            room.copy_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let entry = self.entry.take().unwrap();
+        let typeflag = match entry.kind {
+            Kind::File => '0',
+            Kind::HardLink => '1',
+            Kind::Symlink => '2',
+            Kind::CharDevice => '3',
+            Kind::BlockDevice => '4',
+            Kind::Directory => '5',
+            Kind::Fifo => '6',
+        };
+        let content = match entry.kind {
+            Kind::File if entry.size < 1 << 20 => {
+                let mut hasher = Hasher::new(Algorithm::Sha256);
+                hasher.update(&self.content);
+                hasher.finish().to_string().trim_start_matches("sha256:").to_owned()
+            }
+            Kind::File => "large".to_owned(),
+            _ => "-".to_owned(),
+        };
+        self.lines.push(format!(
+            "{typeflag} {} {} {:o} {}:{} {} {}.{:09} {},{} {content}",
+            quoted(&entry.path),
+            quoted(&entry.link),
+            entry.mode,
+            entry.uid,
+            entry.gid,
+            entry.size,
+            entry.mtime.seconds,
+            entry.mtime.nanoseconds,
+            entry.device.0,
+            entry.device.1
+        ));
+        Ok(())
+    }
+}
+
+/// As Go's %q, for the names in its archives.
+fn quoted(name: &[u8]) -> String {
+    let mut text = String::from("\"");
+    for chunk in name.utf8_chunks() {
+        text += &chunk.valid().replace('\\', "\\\\").replace('"', "\\\"");
+        chunk.invalid().iter().for_each(|byte| text += &format!("\\x{byte:02x}"));
+    }
+    text + "\""
+}
+
+fn read(tar: &[u8]) -> Result<Vec<String>> {
+    let mut reader = Reader::new(Limits { total_size: 1 << 50, ..Limits::default() });
+    let mut lister = Lister::default();
+    for piece in tar.chunks(1000) {
+        reader.push(piece, &mut lister)?;
+    }
+    reader.finish(true)?;
+    Ok(lister.lines)
+}
+
+/// Where we read Go's archives otherwise than Go does, and why.
+const OTHERWISE: &[(&str, &str)] = &[
+    ("gnu-incremental.tar", "a folder's list of an incremental dump is no content of a layer"),
+    ("gnu-multi-hdrs.tar", "two long names for one entry: others take the first"),
+    ("hdr-only.tar", "links and folders with a size: others skip that much"),
+    ("invalid-go17.tar", "a prefix in GNU's format, once written by mistake: others read times there"),
+    ("pax-global-records.tar", "a global path: Go takes no notice of it, others name every entry so"),
+    ("pax-multi-hdrs.tar", "two pax headers for one entry: others join them"),
+    ("pax-path-hdr.tar", "a pax header without an entry: the archive is not whole"),
+    ("pax-pos-size-file.tar", "a size with a sign: POSIX has digits only"),
+];
+
+#[test]
+fn archives_of_go_are_read_as_go_reads_them() {
+    let Ok(root) = Command::new("go").args(["env", "GOROOT"]).output() else { return };
+    let data = Path::new(String::from_utf8_lossy(&root.stdout).trim()).join("src/archive/tar/testdata");
+    if !data.is_dir() {
+        return;
+    }
+    let place = Folder::new();
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/list.go");
+    let status = Command::new("go").arg("run").arg(program).arg(&data).arg(&place.path).status().unwrap();
+    assert!(status.success());
+    let mut files: Vec<_> = fs::read_dir(&place.path).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_none_or(|extension| extension != "list"));
+    files.sort();
+    assert!(files.len() > 30);
+    let mut differences = Vec::new();
+    for file in files {
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        let theirs = fs::read_to_string(place.join(&format!("{name}.list"))).unwrap();
+        let ours = match read(&fs::read(&file).unwrap()) {
+            Ok(lines) => lines.into_iter().map(|line| line + "\n").collect(),
+            Err(failure) => {
+                assert!(failure.code.is_some(), "{name}: {failure}");
+                format!("refused: {failure}")
+            }
+        };
+        let same = theirs == ours || (theirs == "refused\n" && ours.starts_with("refused"));
+        if !same {
+            differences.push((name, theirs, ours));
+        }
+    }
+    let found: Vec<&str> = differences.iter().map(|(name, ..)| name.as_str()).collect();
+    let listed: Vec<&str> = OTHERWISE.iter().map(|(name, _)| *name).collect();
+    assert_eq!(found, listed, "{differences:#?}");
+}
+
+#[test]
+fn an_archive_that_is_cut_is_an_error() {
+    let tar = Tar::new().folder("a").file("a/b", &[7; 1500]).pax(&[("mtime", b"1.5")]).file("c", b"x").symlink("d", "c").end();
+    for length in (0..tar.len() - 512).step_by(512).chain([1, 100, 513, tar.len() - 513, tar.len() - 511]) {
+        let place = Folder::new();
+        let failure = unpack(&place.path, &tar[..length]).unwrap_err();
+        assert_eq!(failure.code, Some("ERR_BOX_LAYER_INVALID"), "cut at {length}");
+    }
+    let place = Folder::new();
+    unpack(&place.path, &tar[..tar.len() - 512]).unwrap();
+    // A digest that holds proves that nothing is missing.
+    let mut reader = Reader::new(Limits::default());
+    reader.push(&tar[..tar.len() - 1024], &mut Lister::default()).unwrap();
+    assert!(reader.finish(true).is_ok() && reader.finish(false).is_err());
+}
+
+/// Damages archives at random, always the same way, and looks for panics and for bytes beyond a file's end.
+#[test]
+fn damaged_archives_never_panic() {
+    let mut seeds = vec![everything()];
+    let map = Tar::new()
+        .pax(&[("GNU.sparse.major", b"1"), ("GNU.sparse.minor", b"0"), ("GNU.sparse.realsize", b"900"), ("GNU.sparse.name", b"s")])
+        .file("x", &[&b"2\n10\n3\n500\n4\n"[..], &[0; 499], b"abcdefg"].concat())
+        .pax(&[("GNU.sparse.map", b"1,2,10,1"), ("GNU.sparse.numblocks", b"2"), ("GNU.sparse.size", b"20")])
+        .file("y", b"abc")
+        .raw(b'S', "gnu", b"abc", |block| {
+            block[386..410].copy_from_slice(b"00000000005\x0000000000003\0");
+            block[483..495].copy_from_slice(b"00000000100\0");
+            block[257..265].copy_from_slice(b"ustar  \0");
+        })
+        .raw(b'g', "g", &support::pax(&[("mtime", b"5")]), |_| {})
+        .raw(b'L', "l", b"long\0", |_| {})
+        .raw(b'K', "l", b"target\0", |_| {})
+        .symlink("s2", "t");
+    assert_eq!(read(&map.0).unwrap().len(), 4);
+    seeds.push(map.end());
+    let mut numbers = Numbers(0x5eed);
+    let rounds: usize = std::env::var("BOX_FUZZ_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(4000);
+    let mut read_well = 0;
+    for round in 0..rounds {
+        let mut tar = seeds[round % seeds.len()].clone();
+        for _ in 0..=numbers.below(4) {
+            let at = numbers.below(tar.len());
+            match numbers.below(5) {
+                0 => tar[at] = numbers.next() as u8,
+                1 => tar[at] ^= 1 << numbers.below(8),
+                2 => tar.truncate(at + 1),
+                3 => {
+                    let from = numbers.below(tar.len()) / 512 * 512;
+                    let block = tar[from..(from + 512).min(tar.len())].to_vec();
+                    let at = at / 512 * 512;
+                    tar.splice(at..at, block);
+                }
+                _ => {
+                    let digits = format!("{}", numbers.next());
+                    let end = (at + digits.len()).min(tar.len());
+                    tar[at..end].copy_from_slice(&digits.as_bytes()[..end - at]);
+                }
+            }
+        }
+        // A checksum that is right again lets the damage in further.
+        for block in tar.chunks_exact_mut(512) {
+            if block[257..262] == *b"ustar" && numbers.below(8) > 0 {
+                support::seal(block);
+            }
+        }
+        match read(&tar) {
+            Ok(_) => read_well += 1,
+            Err(failure) => assert!(matches!(failure.code, Some("ERR_BOX_LAYER_INVALID" | "ERR_BOX_LIMIT")), "{failure}"),
+        }
+        if round % 20 == 0 {
+            let place = Folder::new();
+            let target = place.sub("target");
+            let _outcome = unpack(&target, &tar);
+            assert_eq!(fs::read_dir(&place.path).unwrap().count(), 1);
+        }
+    }
+    assert!(read_well > rounds / 50, "only {read_well} archives were readable: the damage is too great to test anything");
+}
+
+fn any_name() -> impl Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(prop_oneof![Just(b'/'), Just(b'a'), Just(b'='), 1_u8..=255], 1..300)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_entry_that_is_written_is_read_again(
+        path in any_name(), link in any_name(), mode in 0_u32..0o10000, uid in 0..u32::MAX, gid in 0..u32::MAX,
+        seconds in any::<i64>().prop_map(|seconds| seconds / 4), nanoseconds in 0_u32..1_000_000_000,
+        xattrs in proptest::collection::btree_map("[a-z]{1,9}\\.[a-z.]{1,300}", proptest::collection::vec(any::<u8>(), 0..300), 0..4),
+        content in proptest::collection::vec(any::<u8>(), 0..2000), symlink in any::<bool>(), piece in 1_usize..3000,
+    ) {
+        prop_assume!(!path.ends_with(b"/"));
+        let (kind, link, content) = if symlink { (Kind::Symlink, link, Vec::new()) } else { (Kind::File, Vec::new(), content) };
+        let xattrs: Vec<_> = xattrs.into_iter().map(|(name, value)| (name.into_bytes(), value)).collect();
+        let mtime = Time { seconds, nanoseconds };
+        let entry = Entry { path, kind, link, mode, uid, gid, size: content.len() as u64, sparse: false, mtime, device: (0, 0), xattrs };
+        let tar = Tar::new().entry(&entry).content(&content).end();
+        let mut reader = Reader::new(Limits::default());
+        let mut kept = Kept::default();
+        for piece in tar.chunks(piece) {
+            reader.push(piece, &mut kept).unwrap();
+        }
+        reader.finish(false).unwrap();
+        prop_assert_eq!(kept.entries, vec![(entry, content)]);
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
+        let _outcome = read(&bytes);
+    }
+}
+
+#[derive(Default)]
+struct Kept {
+    entries: Vec<(Entry, Vec<u8>)>,
+}
+
+impl Sink for Kept {
+    fn begin(&mut self, entry: Entry) -> Result<()> {
+        self.entries.push((entry, Vec::new()));
+        Ok(())
+    }
+
+    fn data(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let (_, content) = self.entries.last_mut().unwrap();
+        assert_eq!(content.len() as u64, offset);
+        content.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn padding_fills_blocks() {
+    assert_eq!([0, 1, 511, 512, 513].map(writer::padding), [0, 511, 1, 0, 511]);
+}
