@@ -1,4 +1,5 @@
-import { mediaTypes } from '@box/oci'
+import type { Descriptor, ImageSink } from '@box/core'
+import { digestOf, mediaTypes } from '@box/oci'
 import { randomBytes } from 'node:crypto'
 
 /** One entry of a tar that a test makes. */
@@ -53,4 +54,32 @@ function blocksOf(entry: TarEntry): Buffer[] {
     7,
   )
   return [header, content, Buffer.alloc((512 - (content.byteLength % 512)) % 512)]
+}
+
+/** Puts bytes into a sink, as a client that pulls does. */
+export async function put(sink: ImageSink, bytes: Uint8Array, mediaType = 'application/octet-stream'): Promise<Descriptor> {
+  const descriptor: Descriptor = { mediaType, digest: digestOf(bytes), size: bytes.byteLength }
+  const ingest = await sink.ingest(descriptor)
+  if (ingest.state === 'busy') throw new Error('the blob is being written')
+  if (ingest.state === 'writing') {
+    await ingest.write(bytes.subarray(ingest.offset))
+    await ingest.commit()
+  }
+  return descriptor
+}
+
+/** Puts an image of these tars into a sink, the lowest first, and names it. */
+export async function putImage(sink: ImageSink, layers: readonly Buffer[], name: string): Promise<Descriptor> {
+  const descriptors: Descriptor[] = []
+  for (const layer of layers) descriptors.push(await put(sink, layer, mediaTypes.layer))
+  const config = { architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: descriptors.map(({ digest }) => digest) } }
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.manifest,
+    config: await put(sink, Buffer.from(JSON.stringify(config)), mediaTypes.config),
+    layers: descriptors,
+  }
+  const descriptor = await put(sink, Buffer.from(JSON.stringify(manifest)), mediaTypes.manifest)
+  await sink.tag(name, descriptor)
+  return descriptor
 }

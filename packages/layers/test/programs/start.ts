@@ -9,7 +9,7 @@ export interface Program {
   /** The next line that it writes, read as JSON. Rejects with what it wrote to stderr, where it ends without one. */
   line(): Promise<unknown>
   /** Its exit code, or the signal that ended it. */
-  readonly ended: Promise<number | NodeJS.Signals | null>
+  readonly ended: Promise<number | string | null>
 }
 
 const folder = join(process.cwd(), 'packages/layers/test/programs')
@@ -41,7 +41,7 @@ export function start(name: string, args: readonly string[], user?: { readonly u
     lines.push(...parts)
     wake()
   })
-  const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
+  const ended = new Promise<number | string | null>((resolve) => {
     child.once('close', (code, signal) => {
       closed = true
       wake()
