@@ -89,8 +89,10 @@ class Writer implements BlobWriter {
         this.#keep = false
         throw new BoxError('ERR_BOX_SIZE_MISMATCH', `${digest} has more than the ${size} bytes that were promised`)
       }
-      await this.#staged.append(chunk)
+      const appended = this.#staged.append(chunk)
+      // While the system writes. Where it fails the writer ends, so the digest is not wanted any more.
       this.#digester.update(chunk)
+      await appended
     })
   }
 
