@@ -9,6 +9,9 @@ import { put, putImage, tar } from './fixtures.ts'
 
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip
 
+// Blobs are synced one by one, and the disk may be busy.
+jest.setTimeout(60_000)
+
 let folder: string
 let store: LayerStore
 

@@ -266,7 +266,7 @@ export class Store implements LayerStore {
     settings: ImageSettings,
     { platform, tag, signal }: Pick<CreateOptions, 'platform' | 'tag' | 'signal'>,
   ): Promise<Image> {
-    if (base !== undefined) await this.#hold([base.digest, ...base.layers.map(({ descriptor }) => descriptor.digest)])
+    if (base !== undefined) await this.#hold(base.layers.map(({ descriptor }) => descriptor.digest))
     const descriptor = await buildImage(this, { base, layers, settings, platform, signal })
     if (tag !== undefined) await this.tag(tag, descriptor)
     return await this.#image(descriptor.digest)
