@@ -1,4 +1,5 @@
 //! Ours beside other readers and writers, on real trees and on Go's own archives; and on archives that are cut or damaged anywhere.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on is a test that failed")]
 
 mod support;
 

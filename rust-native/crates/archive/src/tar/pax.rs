@@ -122,15 +122,14 @@ mod tests {
         let table: &[&[u8]] = &[
             b"30 path=x\n",
             b"5 a=b\n",
-            b"7 a=b\nx",
+            b"7 a=b\n",
             b"6 a=b",
             b"06 a=b\n",
             b"6 =bc\n",
             b"x a=b\n",
             b"99999999999999999999 a=b\n",
             b"-6 a=b\n",
-            b"10 path=a\0b\n",
-            b"11 path=a\0b\n",
+            b"12 path=a\0b\n",
             b"\0",
         ];
         for data in table {
@@ -147,7 +146,8 @@ mod tests {
 
     #[test]
     fn times_have_nanoseconds_and_may_be_before_the_epoch() {
-        let table: &[(&[u8], Option<(i64, u32)>)] = &[
+        type Row = (&'static [u8], Option<(i64, u32)>);
+        let table: &[Row] = &[
             (b"1350244992.023960108", Some((1_350_244_992, 23_960_108))),
             (b"1.5", Some((1, 500_000_000))),
             (b"1.0000000019", Some((1, 1))),

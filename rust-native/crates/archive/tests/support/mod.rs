@@ -1,5 +1,6 @@
 //! What the tests share: temporary folders that are gone afterwards, archives from entries, and trees as text.
 #![allow(dead_code, missing_docs, reason = "each test file uses its part of this")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on is a test that failed")]
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};

@@ -20,7 +20,7 @@ pub(super) fn own(fd: i32) -> Result<OwnedFd> {
 pub(super) fn whole(name: &str, value: Option<f64>) -> Result<Option<u64>> {
     match value {
         None => Ok(None),
-        Some(value) if value >= 0.0 && value <= 9_007_199_254_740_991.0 && value.fract() == 0.0 => Ok(Some(value as u64)),
+        Some(value) if (0.0..=9_007_199_254_740_991.0).contains(&value) && value.fract() == 0.0 => Ok(Some(value as u64)),
         Some(value) => Err(Failure::new("ERR_BOX_INVALID_ARGUMENT", format!("{name} is not a whole number: {value}"))),
     }
 }

@@ -41,10 +41,6 @@ pub struct PackOptions {
     pub id_shift: Option<f64>,
     /// The owner of everything.
     pub owner: Option<PackOwner>,
-    /// For `packUpper`: which marks count, those of the overlay that the folder was in (`user` where it was mounted with `userxattr`).
-    /// Default `trusted`.
-    #[napi(ts_type = "'trusted' | 'user'")]
-    pub marks: Option<String>,
     /// Where in the image a folder stands, or a file's name there; `packUpper` does not take it. Parents become folders, 0755.
     pub prefix: Option<String>,
 }
@@ -69,20 +65,29 @@ pub struct PackResult {
 /// Writes a folder, or a single file (by `prefix`), as a layer to `outputFd`, from its position on. Equal trees give equal bytes.
 #[napi(catch_unwind, ts_return_type = "Promise<PackResult>")]
 pub fn pack_directory(env: &Env, fd: i32, output_fd: i32, options: Option<PackOptions>) -> napi::Result<Object<'_>> {
-    pack(env, fd, output_fd, options, pack_tree)
+    pack(env, fd, output_fd, Ok(Mark::default()), options, pack_tree)
 }
 
 /// Writes what the upper folder of an overlay changes as a layer to `outputFd`: whiteouts and opaque folders as the image
-/// specification has them. `ERR_BOX_UNSUPPORTED` where the overlay was mounted with metacopy or redirect_dir.
+/// specification has them. `marks` are those of the overlay that the folder was in: `user` where it was mounted with `userxattr`, else
+/// `trusted`; what the other ones say was written by programs, or copied up. `ERR_BOX_UNSUPPORTED` where the overlay was mounted with
+/// metacopy or redirect_dir.
 #[napi(catch_unwind, ts_return_type = "Promise<PackResult>")]
-pub fn pack_upper(env: &Env, upper_fd: i32, output_fd: i32, options: Option<PackOptions>) -> napi::Result<Object<'_>> {
-    pack(env, upper_fd, output_fd, options, pack_upper_tree)
+pub fn pack_upper<'env>(
+    env: &'env Env,
+    upper_fd: i32,
+    output_fd: i32,
+    #[napi(ts_arg_type = "'trusted' | 'user'")] marks: String,
+    options: Option<PackOptions>,
+) -> napi::Result<Object<'env>> {
+    pack(env, upper_fd, output_fd, mark(&marks), options, pack_upper_tree)
 }
 
 type Pack = fn(BorrowedFd<'_>, OwnedFd, &Options) -> Result<Packed>;
 
-fn pack(env: &Env, fd: i32, output_fd: i32, given: Option<PackOptions>, work: Pack) -> napi::Result<Object<'_>> {
-    let prepared = options::own(fd).and_then(|tree| Ok((tree, options::own(output_fd)?, read(given.unwrap_or_default())?)));
+fn pack(env: &Env, fd: i32, output_fd: i32, marks: Result<Mark>, given: Option<PackOptions>, work: Pack) -> napi::Result<Object<'_>> {
+    let read = |tree| Ok((tree, options::own(output_fd)?, Options { mark: marks?, ..read(given.unwrap_or_default())? }));
+    let prepared = options::own(fd).and_then(read);
     long_promise(
         env,
         move || prepared.and_then(|(tree, output, options)| work(tree.as_fd(), output, &options)),
@@ -123,13 +128,13 @@ fn read(given: PackOptions) -> Result<Options> {
         source_date_epoch: epoch,
         id_shift: options::small("idShift", given.id_shift)?.unwrap_or(0),
         owner,
-        mark: mark(given.marks.as_deref())?,
+        mark: Mark::default(),
         prefix: given.prefix.unwrap_or_default().into_bytes(),
     })
 }
 
-fn mark(value: Option<&str>) -> Result<Mark> {
-    Ok(options::choice("marks", value, &[("trusted", Mark::Trusted), ("user", Mark::User)])?.unwrap_or_default())
+fn mark(value: &str) -> Result<Mark> {
+    Ok(options::choice("marks", Some(value), &[("trusted", Mark::Trusted), ("user", Mark::User)])?.unwrap_or_default())
 }
 
 /// One change of an upper folder over its lowers.
@@ -148,17 +153,17 @@ pub struct TreeChange {
 }
 
 /// What an upper folder changes over the layers below (topmost first), parents first, by name. A folder that is there only because
-/// something in it changed is left out. `marks` as in `PackOptions`.
+/// something in it changed is left out. `marks` as for `packUpper`.
 #[napi(catch_unwind, ts_return_type = "Promise<Array<TreeChange>>")]
 pub fn changes<'env>(
     env: &'env Env,
     upper_fd: i32,
     lower_fds: Vec<i32>,
-    #[napi(ts_arg_type = "'trusted' | 'user'")] marks: Option<String>,
+    #[napi(ts_arg_type = "'trusted' | 'user'")] marks: String,
 ) -> napi::Result<Object<'env>> {
     let prepared = options::own(upper_fd)
         .and_then(|upper| Ok((upper, lower_fds.iter().map(|fd| options::own(*fd)).collect::<Result<Vec<OwnedFd>>>()?)))
-        .and_then(|(upper, lowers)| Ok((upper, lowers, mark(marks.as_deref())?)));
+        .and_then(|(upper, lowers)| Ok((upper, lowers, mark(&marks)?)));
     let work = move || prepared.and_then(|(upper, lowers, mark)| box_archive::changes::changes(upper.as_fd(), lowers, mark));
     long_promise(env, work, |_, changes| Ok(changes.into_iter().map(change).collect::<Vec<TreeChange>>()))
 }
