@@ -33,9 +33,9 @@ export declare class LayerUnpacker {
 
 /**
  * What an upper folder changes over the layers below (topmost first), parents first, by name. A folder that is there only because
- * something in it changed is left out. `marks` as in `PackOptions`.
+ * something in it changed is left out. `marks` as for `packUpper`.
  */
-export declare function changes(upperFd: number, lowerFds: Array<number>, marks?: 'trusted' | 'user'): Promise<Array<TreeChange>>
+export declare function changes(upperFd: number, lowerFds: Array<number>, marks: 'trusted' | 'user'): Promise<Array<TreeChange>>
 
 /** Makes a user namespace with these maps, and gives its descriptor, which the caller closes. An ordinary user can map only its own ids. */
 export declare function createUserNamespace(uidMappings: Array<IdMappingObject>, gidMappings: Array<IdMappingObject>): Promise<number>
@@ -218,11 +218,6 @@ export interface PackOptions {
   idShift?: number
   /** The owner of everything. */
   owner?: PackOwner
-  /**
-   * For `packUpper`: which marks count, those of the overlay that the folder was in (`user` where it was mounted with `userxattr`).
-   * Default `trusted`.
-   */
-  marks?: 'trusted' | 'user'
   /** Where in the image a folder stands, or a file's name there; `packUpper` does not take it. Parents become folders, 0755. */
   prefix?: string
 }
@@ -253,9 +248,11 @@ export interface PackResult {
 
 /**
  * Writes what the upper folder of an overlay changes as a layer to `outputFd`: whiteouts and opaque folders as the image
- * specification has them. `ERR_BOX_UNSUPPORTED` where the overlay was mounted with metacopy or redirect_dir.
+ * specification has them. `marks` are those of the overlay that the folder was in: `user` where it was mounted with `userxattr`, else
+ * `trusted`; what the other ones say was written by programs, or copied up. `ERR_BOX_UNSUPPORTED` where the overlay was mounted with
+ * metacopy or redirect_dir.
  */
-export declare function packUpper(upperFd: number, outputFd: number, options?: PackOptions | undefined | null): Promise<PackResult>
+export declare function packUpper(upperFd: number, outputFd: number, marks: 'trusted' | 'user', options?: PackOptions | undefined | null): Promise<PackResult>
 
 /** Opens a pidfd (pidfd_open(2)), the caller's to close. */
 export declare function pidfdOpen(pid: number): number

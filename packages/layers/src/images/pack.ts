@@ -4,6 +4,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import type { native } from '@box/native'
 import { nativeCall } from '../native.ts'
+import type { OpaqueMark } from '../roots/overlay-root.ts'
 import { copyBlob } from './transfer.ts'
 import type { BlobSink } from '@box/core'
 import type { NewLayer } from './build.ts'
@@ -14,7 +15,7 @@ type PackOptions = NonNullable<Parameters<Binding['packDirectory']>[2]>
 /** What becomes a layer. */
 export type Packing =
   | { readonly kind: 'folder'; readonly path: string; readonly options: PackOptions }
-  | { readonly kind: 'upper'; readonly fd: number; readonly options: PackOptions }
+  | { readonly kind: 'upper'; readonly fd: number; readonly marks: OpaqueMark; readonly options: PackOptions }
 
 const blockSize = 256 * 1024
 
@@ -40,7 +41,7 @@ export async function packLayer(sink: BlobSink, packing: Packing, temporary: str
 }
 
 async function pack(packing: Packing, output: number): Promise<Awaited<ReturnType<Binding['packDirectory']>>> {
-  if (packing.kind === 'upper') return await nativeCall((core) => core.packUpper(packing.fd, output, packing.options))
+  if (packing.kind === 'upper') return await nativeCall((core) => core.packUpper(packing.fd, output, packing.marks, packing.options))
   const source = await openSource(packing.path)
   try {
     return await nativeCall((core) => core.packDirectory(source.fd, output, packing.options))

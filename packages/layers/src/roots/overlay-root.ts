@@ -24,6 +24,13 @@ export interface RootParts extends Overlay {
   readonly closed: () => Promise<void>
 }
 
+/** In which attributes an overlay keeps its marks: what the others say was written by programs, or copied up. */
+export type OpaqueMark = 'trusted' | 'user'
+
+export function marksOf({ userXattr }: Pick<RootParts, 'userXattr'>): OpaqueMark {
+  return userXattr ? 'user' : 'trusted'
+}
+
 /** Where a root's writes go. */
 export interface WritableLayer {
   readonly kind: 'disk' | 'tmpfs'
@@ -97,7 +104,7 @@ export class OverlayRoot implements MountedRoot {
 
   async *changes(): AsyncGenerator<Change, void, void> {
     const parts = this.#open()
-    if (parts.writable !== undefined) yield* await changesOf(parts.writable.upper, parts.lowers)
+    if (parts.writable !== undefined) yield* await changesOf(parts.writable.upper, parts.lowers, marksOf(parts))
   }
 
   async usage(): Promise<Usage> {

@@ -26,7 +26,7 @@ import type { MountedRoot } from '../mounted-root.ts'
 import type { CommitOptions, CreateOptions, ExportOptions, ImageSettings, ImportOptions, MountOptions, PruneOptions } from '../options.ts'
 import type { Privileges } from '../privileges.ts'
 import { mountRoot } from '../roots/mount.ts'
-import { OverlayRoot } from '../roots/overlay-root.ts'
+import { OverlayRoot, marksOf } from '../roots/overlay-root.ts'
 import type { Session } from '../sessions.ts'
 import type { Durable } from '../unpacked/durable.ts'
 import type { UnpackedLayers } from '../unpacked/layers.ts'
@@ -190,14 +190,17 @@ export class Store implements LayerStore {
     const { tag, signal, ...settings } = options
     if (!(root instanceof OverlayRoot) || !this.#roots.has(root))
       throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'the root was not mounted by this store, or is closed')
-    const { writable, image } = root.parts()
+    const { writable, image, userXattr } = root.parts()
     return await channels.commit.tracePromise(
       async () => {
         const owner = this.#open().privileges.keepsOwners ? {} : { owner: { uid: 0, gid: 0 } }
         const layer =
           writable === undefined
             ? undefined
-            : await this.#pack({ kind: 'upper', fd: writable.upper, options: { ...owner, ...epochOf(settings) } }, signal)
+            : await this.#pack(
+                { kind: 'upper', fd: writable.upper, marks: marksOf({ userXattr }), options: { ...owner, ...epochOf(settings) } },
+                signal,
+              )
         return await this.#build(image, layer === undefined ? [] : [layer], settings, { tag, signal })
       },
       { image: image.digest },

@@ -156,7 +156,8 @@ fn links_lead_nowhere_but_into_the_root() {
 /// The same archives bite where paths are strings: this is what every reader did once.
 #[test]
 fn a_reader_that_joins_paths_is_led_out() {
-    let steps: [(&str, &[(&str, Option<&str>)]); 3] = [
+    type Step = (&'static str, Option<&'static str>);
+    let steps: [(&str, &[Step]); 3] = [
         ("a path above the root", &[("../outside/secret", None)]),
         ("a link", &[("a", Some("../outside")), ("a/secret", None)]),
         ("a chain of links", &[("up", Some("..")), ("out", Some("up/outside")), ("out/secret", None)]),
@@ -197,7 +198,7 @@ fn metadata_does_not_follow_links() {
         .entry(&Entry { mode: 0o777, link: outside.to_str().unwrap().into(), uid: 4321, ..entry("c", Kind::Symlink) });
     let before = listing(&outside);
     // Without the privilege to give a link away this fails, and not on what it points to.
-    assert_eq!(unpack(&target, &tar.end()).is_ok(), true);
+    assert!(unpack(&target, &tar.end()).is_ok());
     assert_eq!(listing(&outside), before);
     assert!(fs::symlink_metadata(target.join("a")).unwrap().is_dir());
     assert_eq!(fs::symlink_metadata(target.join("c")).unwrap().uid(), if is_root() { 4321 } else { rustix::process::geteuid().as_raw() });
