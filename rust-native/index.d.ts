@@ -220,6 +220,8 @@ export interface PackOptions {
   owner?: PackOwner
   /** Where in the image a folder stands, or a file's name there; `packUpper` does not take it. Parents become folders, 0755. */
   prefix?: string
+  /** Leaves the parents of `prefix` out of the layer, for those of the layers below to stay as they are. Default false. */
+  withoutParents?: boolean
 }
 
 /** User and group. */

@@ -41,8 +41,8 @@ export interface CreateOptions {
   /** The image (or its name) whose layers come first. Default: none. */
   readonly from?: Image | string | undefined
   /**
-   * Folders and files by the absolute path that they have in the image. Each becomes a layer, in this order, and belongs to id 0, as does each
-   * folder above it (of mode 0o755). Default: no layer of its own.
+   * Folders and files by the absolute path that they have in the image. Each becomes a layer, in this order, and belongs to id 0. Folders
+   * above it that `from` does not have are made, of mode 0o755. Default: no layer of its own.
    */
   readonly add?: Readonly<Record<string, LayerContent>> | undefined
   readonly config?: ImageSettings | undefined

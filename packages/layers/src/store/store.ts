@@ -127,7 +127,11 @@ export class Store implements LayerStore {
     for (const [target, path] of Object.entries(add)) {
       if (!target.startsWith('/') || target.includes('\0'))
         throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `add: ${JSON.stringify(target)} is not an absolute path`)
-      const packing: Packing = { kind: 'folder', path, options: { prefix: target, owner: { uid: 0, gid: 0 }, ...epochOf(config) } }
+      const packing: Packing = {
+        kind: 'folder',
+        path,
+        options: { prefix: target, withoutParents: base !== undefined, owner: { uid: 0, gid: 0 }, ...epochOf(config) },
+      }
       const layer = await this.#pack(packing, signal)
       if (layer !== undefined) layers.push(layer)
     }

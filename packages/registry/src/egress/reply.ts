@@ -1,5 +1,5 @@
 import { RegistryError } from '../errors.ts'
-import type { Answer } from './dispatch.ts'
+import type { Readable } from 'node:stream'
 
 /** An answer: its head, and its body as it arrives. The body is either read or discarded, or the connection is lost to others. */
 export class Reply {
@@ -7,18 +7,26 @@ export class Reply {
   /** Where the answer came from, after redirects. */
   readonly url: URL
   readonly status: number
-  readonly #answer: Answer
+  readonly #headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly #body: Readable
 
-  constructor(registry: string, url: URL, answer: Answer) {
+  constructor(
+    registry: string,
+    url: URL,
+    status: number,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+    body: Readable,
+  ) {
     this.registry = registry
     this.url = url
-    this.status = answer.status
-    this.#answer = answer
+    this.status = status
+    this.#headers = headers
+    this.#body = body
   }
 
   /** A header's value; several of the same name are joined as RFC 9110, 5.3 says. */
   header(name: string): string | undefined {
-    const value = this.#answer.headers[name]
+    const value = this.#headers[name]
     return typeof value === 'string' ? value : value?.join(', ')
   }
 
@@ -32,7 +40,7 @@ export class Reply {
 
   /** The body as it arrives; a reader that stops early ends the connection. */
   stream(): AsyncIterable<Uint8Array> {
-    return this.#answer.body
+    return this.#body
   }
 
   /** The whole body. @throws RegistryError `ERR_BOX_LIMIT` where it is longer than `limit` bytes. */
@@ -67,6 +75,7 @@ export class Reply {
 
   /** Ends the connection without reading what is left. */
   abandon(): void {
-    this.#answer.body.abandon()
+    this.#body.on('error', () => undefined)
+    this.#body.destroy()
   }
 }

@@ -35,6 +35,8 @@ pub struct Options {
     pub mark: Mark,
     /// Where in the image the tree stands. Its parents become folders of their own: 0755, root's (or `owner`'s).
     pub prefix: Vec<u8>,
+    /// Leaves those parents out: they are as they are below the layer.
+    pub without_parents: bool,
 }
 
 /// What was written.

@@ -57,6 +57,9 @@ impl<'options> Packer<'options> {
 
     /// The folders above the tree.
     pub(super) fn parents(&mut self) -> Result<()> {
+        if self.options.without_parents {
+            return Ok(());
+        }
         let above = self.prefix.len().saturating_sub(1);
         for depth in 1..=above {
             let path = self.prefix.get(..depth).unwrap_or_default().join(&b'/');

@@ -43,6 +43,8 @@ pub struct PackOptions {
     pub owner: Option<PackOwner>,
     /// Where in the image a folder stands, or a file's name there; `packUpper` does not take it. Parents become folders, 0755.
     pub prefix: Option<String>,
+    /// Leaves the parents of `prefix` out of the layer, for those of the layers below to stay as they are. Default false.
+    pub without_parents: Option<bool>,
 }
 
 /// A layer that was written.
@@ -130,6 +132,7 @@ fn read(given: PackOptions) -> Result<Options> {
         owner,
         mark: Mark::default(),
         prefix: given.prefix.unwrap_or_default().into_bytes(),
+        without_parents: given.without_parents.unwrap_or(false),
     })
 }
 
