@@ -100,6 +100,22 @@ describe('close', () => {
     stuck.destroy()
   })
 
+  test('does not wait for who writes the same blob in another process', async () => {
+    const store = new MapStore()
+    const served = await serve(store, { limits: { closing: 50 } })
+    const asked = new Promise<void>((resolve) => {
+      jest.spyOn(store, 'ingest').mockImplementation(async () => {
+        resolve()
+        return { state: 'busy', released: new Promise(() => undefined) }
+      })
+    })
+    const answer = ask(served, 'POST', `/v2/a/blobs/uploads/?digest=${digestOf('x')}`, { body: 'x' })
+    const refused = expect(answer).rejects.toThrow()
+    await asked
+    await served.close()
+    await refused
+  })
+
   test('is what the signal does', async () => {
     const controller = new AbortController()
     const served = await serve(new MapStore(), { signal: controller.signal })
