@@ -10,6 +10,9 @@ import { copy, layout, Registry, serve } from '../src/index.ts'
 import { DistributionRegistry, makeCertificates, run, withPrograms } from './fixtures/peers.ts'
 import { TestRegistry } from './fixtures/registry.ts'
 
+// Registries and other programs are started, on a machine that may be busy.
+jest.setTimeout(60_000)
+
 const retry = { attempts: 3, delay: 1, maxDelay: 50 }
 let folder: string
 

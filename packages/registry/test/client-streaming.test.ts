@@ -11,6 +11,9 @@ import { layout, memorySink, Registry } from '../src/index.ts'
 import { Memory } from './fixtures/memory.ts'
 import { sha256, TestRegistry } from './fixtures/registry.ts'
 
+// A hundred MiB are moved, on a machine that may be busy.
+jest.setTimeout(60_000)
+
 const mebibyte = 1024 * 1024
 /** What the kernel may hold of one connection on its way, in both directions, with room to spare. */
 const inTheSockets = 24 * mebibyte
