@@ -26,7 +26,7 @@ function cgroups() {
     for (const entry of entries(folder)) {
       if (!entry.isDirectory()) continue
       const child = path.join(folder, entry.name)
-      if (entry.name.startsWith('box-')) found.add(child)
+      if (/^box-[0-9a-f]{12}/.test(entry.name)) found.add(child)
       visit(child)
     }
   }

@@ -28,7 +28,7 @@ function boxGroups(folder: string): string[] {
   return names(folder).flatMap((name) => {
     const child = path.join(folder, name)
     const below = boxGroups(child)
-    return name.startsWith('box-') ? [child, ...below] : below
+    return /^box-[0-9a-f]{12}/.test(name) ? [child, ...below] : below
   })
 }
 

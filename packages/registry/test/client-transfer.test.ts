@@ -46,9 +46,16 @@ test('an image that is there costs one request, and a shared layer is asked for 
 test('a pull whose connection is cut again and again goes on where it broke, and asks for no byte twice', async () => {
   const layer = randomBytes(1_000_000)
   server.addImage('app', 'v1', [layer])
-  server.cutsDown.push(0, 100_000, 333_333, 70_001, 1)
+  // The configuration comes first, and whole.
+  const cuts = [100_000, 333_333, 70_001, 1, 65_536]
+  server.cutsDown.push(layer.length, ...cuts)
   const sink = new Memory()
   await registry.pull(server.reference('app:v1'), sink, { concurrency: 1 })
+  const starts = server.seen
+    .filter(({ method, url }) => method === 'GET' && url.endsWith(sha256(layer)))
+    .map(({ headers }) => headers.range)
+  const sums = cuts.map((_, index) => cuts.slice(0, index + 1).reduce((sum, cut) => sum + cut, 0))
+  expect(starts).toEqual([undefined, ...sums.map((sum) => `bytes=${sum}-`)])
   expect(sink.blobs.get(sha256(layer))?.equals(layer)).toBe(true)
   expect(sink.restarts).toBe(0)
 })

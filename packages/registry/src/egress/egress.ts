@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { Allowance } from './allowance.ts'
 import { connectorFor, tlsOptions, type Certificates } from './connector.ts'
+import { dispatch } from './dispatch.ts'
 import { homeOf, type Home } from './home.ts'
 import { proxyFor, type Proxy } from './proxy.ts'
 import { Reply } from './reply.ts'
@@ -90,18 +91,21 @@ export class Egress {
     request.signal?.throwIfAborted()
     const { url, method, headers, body, signal } = request
     const agent = await this.#dispatcher(home, url)
-    const answer = await agent.request({
-      origin: url.origin,
-      path: url.pathname + url.search,
-      method,
-      headers,
-      body: typeof body === 'function' ? Readable.from(body(), { objectMode: false }) : (body ?? null),
-      signal: signal ?? null,
-      // A registry answers an upload when it has stored it, which for a large blob takes its time.
-      headersTimeout: method === 'GET' || method === 'HEAD' ? this.#idleTimeout : Math.max(this.#idleTimeout, longestStoring),
-      bodyTimeout: this.#idleTimeout,
-    })
-    return new Reply(home.registry, url, answer.statusCode, answer.headers, answer.body)
+    const answer = await dispatch(
+      agent,
+      {
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method,
+        headers,
+        body: typeof body === 'function' ? Readable.from(body(), { objectMode: false }) : (body ?? null),
+        // A registry answers an upload when it has stored it, which for a large blob takes its time.
+        headersTimeout: method === 'GET' || method === 'HEAD' ? this.#idleTimeout : Math.max(this.#idleTimeout, longestStoring),
+        bodyTimeout: this.#idleTimeout,
+      },
+      signal,
+    )
+    return new Reply(home.registry, url, answer)
   }
 
   #dispatcher(home: Home, url: URL): Promise<Dispatcher> {

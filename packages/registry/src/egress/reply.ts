@@ -1,5 +1,5 @@
 import { RegistryError } from '../errors.ts'
-import type { Readable } from 'node:stream'
+import type { Answer } from './dispatch.ts'
 
 /** An answer: its head, and its body as it arrives. The body is either read or discarded, or the connection is lost to others. */
 export class Reply {
@@ -7,26 +7,18 @@ export class Reply {
   /** Where the answer came from, after redirects. */
   readonly url: URL
   readonly status: number
-  readonly #headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly #body: Readable
+  readonly #answer: Answer
 
-  constructor(
-    registry: string,
-    url: URL,
-    status: number,
-    headers: Readonly<Record<string, string | string[] | undefined>>,
-    body: Readable,
-  ) {
+  constructor(registry: string, url: URL, answer: Answer) {
     this.registry = registry
     this.url = url
-    this.status = status
-    this.#headers = headers
-    this.#body = body
+    this.status = answer.status
+    this.#answer = answer
   }
 
   /** A header's value; several of the same name are joined as RFC 9110, 5.3 says. */
   header(name: string): string | undefined {
-    const value = this.#headers[name]
+    const value = this.#answer.headers[name]
     return typeof value === 'string' ? value : value?.join(', ')
   }
 
@@ -40,7 +32,7 @@ export class Reply {
 
   /** The body as it arrives; a reader that stops early ends the connection. */
   stream(): AsyncIterable<Uint8Array> {
-    return this.#body
+    return this.#answer.body
   }
 
   /** The whole body. @throws RegistryError `ERR_BOX_LIMIT` where it is longer than `limit` bytes. */
@@ -75,7 +67,6 @@ export class Reply {
 
   /** Ends the connection without reading what is left. */
   abandon(): void {
-    this.#body.on('error', () => undefined)
-    this.#body.destroy()
+    this.#answer.body.abandon()
   }
 }

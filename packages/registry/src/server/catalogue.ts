@@ -2,11 +2,11 @@ import { BoxError, type Descriptor, type Digest } from '@box/core'
 import type { ImageDocument } from '@box/oci'
 import { ContentReader, readNames, readUnplaced, type RepositoryContents, type RepositoryNames } from './contents.ts'
 import { factsOf } from './facts.ts'
+import type { Intake } from './intake.ts'
 import { nameOfDigest, nameOfTag } from './names.ts'
 import { Refusal } from './refusal.ts'
 import type { Reference } from './route.ts'
 import type { ServableStore } from './store.ts'
-import { writeBytes } from './write.ts'
 
 /**
  * The repositories over one store. What a repository has follows from the store's names each time it is asked for; only blobs that were
@@ -14,14 +14,16 @@ import { writeBytes } from './write.ts'
  */
 export class Catalogue {
   readonly #store: ServableStore
+  readonly #intake: Intake
   readonly #bareRepository: string | undefined
   readonly #reader: ContentReader
   /** Blobs that a repository was given and that no manifest of it needs: after a restart they have to be pushed again. */
   readonly #loose = new Map<string, Set<Digest>>()
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(store: ServableStore, bareRepository: string | undefined, maxManifestBytes: number) {
+  constructor(store: ServableStore, intake: Intake, bareRepository: string | undefined, maxManifestBytes: number) {
     this.#store = store
+    this.#intake = intake
     this.#bareRepository = bareRepository
     this.#reader = new ContentReader(store, maxManifestBytes)
   }
@@ -91,9 +93,12 @@ export class Catalogue {
     const facts = factsOf(document)
     const { descriptor, bytes } = document
     const { digest } = descriptor
+    const parts = [...facts.blobs, ...facts.manifests.map((part) => part.digest)]
+    await this.#requireParts(repository, parts)
+    await this.#intake.put(descriptor, [bytes])
     await this.#alone(async () => {
-      await this.#requireParts(repository, [...facts.blobs, ...facts.manifests.map((part) => part.digest)])
-      await writeBytes(this.#store, descriptor, bytes)
+      // Something may have been removed while the bytes were written.
+      await this.#requireParts(repository, parts)
       this.#reader.learn(digest, facts)
       for (const tag of new Set(tags)) {
         await this.#keepFormer(repository, tag, digest)

@@ -2,6 +2,7 @@ import { type Authorize, basicCredentials } from './authorize.ts'
 import { removeBlob, sendBlob } from './blobs.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { Exchange } from './exchange.ts'
+import type { Intake } from './intake.ts'
 import type { Limits } from './limits.ts'
 import { listReferrers, listRepositories, listTags } from './lists.ts'
 import { receiveManifest, removeManifest, sendManifest } from './manifests.ts'
@@ -15,6 +16,7 @@ import type { Uploads } from './uploads.ts'
 export interface Service {
   readonly store: ServableStore
   readonly catalogue: Catalogue
+  readonly intake: Intake
   readonly uploads: Uploads
   readonly limits: Limits
   readonly authorize: Authorize | undefined
@@ -84,9 +86,9 @@ const allowed: Record<Target['route']['kind'], string> = {
 }
 
 function receiving(exchange: Exchange, service: Service): Receiving {
-  const { store, catalogue, uploads, limits } = service
+  const { intake, catalogue, uploads, limits } = service
   return {
-    store,
+    intake,
     catalogue,
     uploads,
     maxBytes: limits.blobBytes,

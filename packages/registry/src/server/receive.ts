@@ -1,17 +1,16 @@
-import { BoxError, type Digest } from '@box/core'
-import { createDigester, splitDigest } from '@box/oci'
+import type { Digest } from '@box/core'
+import { splitDigest } from '@box/oci'
 import type { Catalogue } from './catalogue.ts'
 import type { Exchange } from './exchange.ts'
+import type { Intake } from './intake.ts'
 import { chunkRange } from './range.ts'
 import { Refusal } from './refusal.ts'
 import { digestOf } from './route.ts'
-import type { ServableStore } from './store.ts'
 import type { Upload, Uploads } from './uploads.ts'
-import { openWriter, writeChunks } from './write.ts'
 
 /** What the handlers of blob uploads work with. */
 export interface Receiving {
-  readonly store: ServableStore
+  readonly intake: Intake
   readonly catalogue: Catalogue
   readonly uploads: Uploads
   readonly maxBytes: number
@@ -106,12 +105,11 @@ async function append(exchange: Exchange, { maxBytes }: Receiving, upload: Uploa
   await upload.append(exchange.body(maxBytes - upload.size))
 }
 
-async function keep(exchange: Exchange, { store, catalogue, uploads }: Receiving, upload: Upload, digest: Digest): Promise<void> {
+async function keep(exchange: Exchange, { intake, catalogue, uploads }: Receiving, upload: Upload, digest: Digest): Promise<void> {
   const { repository, size } = upload
   try {
     if ((await upload.digest(splitDigest(digest).algorithm)) !== digest) throw wrongDigest()
-    const writer = await openWriter(store, { mediaType: 'application/octet-stream', digest, size })
-    if (writer !== undefined) await writeChunks(writer, upload.read())
+    await intake.put({ mediaType: 'application/octet-stream', digest, size }, upload.read())
   } finally {
     await uploads.end(upload)
   }
@@ -120,40 +118,29 @@ async function keep(exchange: Exchange, { store, catalogue, uploads }: Receiving
 }
 
 /**
- * Receives a blob whose digest was said before. Where its length was said too, and nobody else is sending it, its bytes go straight to the
- * store. They are read and checked also where the store has the blob: knowing a digest is not having the content.
+ * Receives a blob whose digest was said before. Where its length was said too, and nobody else is sending it, its bytes go straight to the store.
  */
 async function receiveWhole(exchange: Exchange, receiving: Receiving, repository: string, digest: Digest): Promise<void> {
-  const { store, catalogue, maxBytes } = receiving
+  const { intake, catalogue, uploads, maxBytes } = receiving
   const size = exchange.bodyLength
-  const descriptor = { mediaType: 'application/octet-stream', digest, size: size ?? 0 }
-  if (size !== undefined && size > maxBytes) throw new Refusal(413, 'SIZE_INVALID', `the blob is larger than ${maxBytes} bytes`)
-  const target = size === undefined ? undefined : await store.ingest(descriptor)
-  if (target?.state === 'present') {
-    const digester = createDigester(splitDigest(digest).algorithm)
-    for await (const chunk of exchange.body(maxBytes)) digester.update(chunk)
-    if (digester.digest() !== digest) throw wrongDigest()
-  } else if (target?.state === 'writing') {
-    await writeChunks(target, exchange.body(maxBytes)).catch((error: unknown) => {
-      throw isMismatch(error) ? wrongDigest() : error
-    })
-  } else {
-    const upload = await receiving.uploads.begin(repository, splitDigest(digest).algorithm)
-    try {
-      await upload.append(exchange.body(maxBytes))
-    } catch (error) {
-      await receiving.uploads.end(upload)
-      throw error
+  if (size !== undefined) {
+    if (size > maxBytes) throw new Refusal(413, 'SIZE_INVALID', `the blob is larger than ${maxBytes} bytes`)
+    const received = await intake.receive({ mediaType: 'application/octet-stream', digest, size }, () => exchange.body(maxBytes))
+    if (received !== undefined) {
+      if (received !== digest) throw wrongDigest()
+      catalogue.addBlob(repository, digest)
+      stored(exchange, repository, digest)
+      return
     }
-    await keep(exchange, receiving, upload, digest)
-    return
   }
-  catalogue.addBlob(repository, digest)
-  stored(exchange, repository, digest)
-}
-
-function isMismatch(error: unknown): boolean {
-  return error instanceof BoxError && (error.code === 'ERR_BOX_DIGEST_MISMATCH' || error.code === 'ERR_BOX_SIZE_MISMATCH')
+  const upload = await uploads.begin(repository, splitDigest(digest).algorithm)
+  try {
+    await upload.append(exchange.body(maxBytes))
+  } catch (error) {
+    await uploads.end(upload)
+    throw error
+  }
+  await keep(exchange, receiving, upload, digest)
 }
 
 function wrongDigest(): Refusal {

@@ -6,6 +6,7 @@ import type { Authorize } from './authorize.ts'
 import { Catalogue } from './catalogue.ts'
 import { Exchange } from './exchange.ts'
 import { handle, type Service } from './handle.ts'
+import { Intake } from './intake.ts'
 import { completeLimits, type Limits, type ServeLimits } from './limits.ts'
 import { listen } from './listen.ts'
 import { Refusal } from './refusal.ts'
@@ -61,9 +62,12 @@ export async function serve(store: ServableStore, options: ServeOptions = {}): P
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${JSON.stringify(repository)} is not a repository`)
   const uploads = new Uploads(options.uploads, limits)
   await uploads.sweep()
+  const ending = new AbortController()
+  const intake = new Intake(store, ending.signal)
   const service: Service = {
     store,
-    catalogue: new Catalogue(store, repository, limits.manifestBytes),
+    catalogue: new Catalogue(store, intake, repository, limits.manifestBytes),
+    intake,
     uploads,
     limits,
     authorize: options.authorize,
@@ -77,7 +81,7 @@ export async function serve(store: ServableStore, options: ServeOptions = {}): P
   try {
     const { host, port } = await listen(server, options.host ?? '127.0.0.1', options.port ?? 0)
     signal?.throwIfAborted()
-    const close = closer(server, limits, signal, async () => {
+    const close = closer(server, limits, signal, ending, async () => {
       await Promise.all(running)
       await uploads.close()
     })
@@ -128,20 +132,29 @@ function isDisconnect(error: unknown): boolean {
 }
 
 /** The `close` of a server: one end, however often it is called, and also reached by the signal. */
-function closer(server: Server, limits: Limits, signal: AbortSignal | undefined, after: () => Promise<void>): () => Promise<void> {
+function closer(
+  server: Server,
+  limits: Limits,
+  signal: AbortSignal | undefined,
+  ending: AbortController,
+  after: () => Promise<void>,
+): () => Promise<void> {
   let closed: Promise<void> | undefined
   const close = (): Promise<void> => (closed ??= end())
   const onAbort = (): void => void close()
   async function end(): Promise<void> {
     signal?.removeEventListener('abort', onAbort)
-    const deadline = setTimeout(() => server.closeAllConnections(), limits.closing)
+    const deadline = setTimeout(() => {
+      ending.abort(new BoxError('ERR_BOX_STATE', 'the registry was closed'))
+      server.closeAllConnections()
+    }, limits.closing)
     try {
       // Since Node 19 this also ends the connections that are idle; those in use end with their answer.
       await new Promise<void>((resolve) => server.close(() => resolve()))
+      await after()
     } finally {
       clearTimeout(deadline)
     }
-    await after()
   }
   signal?.addEventListener('abort', onAbort, { once: true })
   return close

@@ -1,6 +1,8 @@
-import { digestOf } from '@box/oci'
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import { digestOf, mediaTypes } from '@box/oci'
 import { serve, type ServedRegistry } from '../../src/server/index.ts'
-import { type Answer, ask, codeOf, pushBlob } from './client.ts'
+import { type Answer, ask, codeOf, pushBlob, pushManifest } from './client.ts'
 import { MapStore } from './store.ts'
 
 const content = '0123456789'
@@ -177,6 +179,69 @@ test('two clients may send the same blob at the same time', async () => {
   const [first, second] = await Promise.all([slow, ask(registry, 'POST', `/v2/c/blobs/uploads/?digest=${digest}`, { body: content })])
   expect([first.status, second.status]).toEqual([201, 201])
   expect((await ask(registry, 'GET', `/v2/c/blobs/${digest}`)).text).toBe(content)
+})
+
+describe('who sends a blob slowly', () => {
+  /** Resolves when the store has begun to receive the next blob. */
+  async function ingestBegun(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const original = store.ingest.bind(store)
+      jest.spyOn(store, 'ingest').mockImplementationOnce(async (descriptor) => {
+        const answer = await original(descriptor)
+        resolve()
+        return answer
+      })
+    })
+  }
+
+  /** Sends a half, waits until `meanwhile` is done, and sends the rest. */
+  async function sendSlowly(rest: string, meanwhile: () => Promise<void>): Promise<Answer> {
+    const begun = ingestBegun()
+    let proceed: () => void = () => undefined
+    const answered = new Promise<Answer>((resolve, reject) => {
+      const headers = { 'Content-Length': content.length }
+      const path = `${uploads}?digest=${digest}`
+      const sent = request({ host: registry.host, port: registry.port, method: 'POST', path, headers, agent: false }, (response) => {
+        response
+          .resume()
+          .on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.of(), text: '' }))
+      })
+      sent.on('error', reject)
+      sent.write('01234')
+      proceed = () => sent.end(rest)
+    })
+    await begun
+    await meanwhile()
+    proceed()
+    return await answered
+  }
+
+  async function sendWhole(): Promise<void> {
+    const location = await begin()
+    await chunk('PATCH', location, content)
+    await expectStored(await ask(registry, 'PUT', `${location}?digest=${digest}`))
+  }
+
+  test('does not keep out who has it whole, and still gets it in', async () => {
+    await expectStored(await sendSlowly('56789', sendWhole))
+  })
+
+  test('does not keep out a manifest', async () => {
+    const config = { mediaType: mediaTypes.config, digest: await pushBlob(registry, 'a/b', '{}'), size: 2 }
+    const manifest = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers: [] })
+    const begun = ingestBegun()
+    const holding = connect(registry.port, registry.host)
+    holding.write(`POST ${uploads}?digest=${digestOf(manifest)} HTTP/1.1\r\nHost: x\r\nContent-Length: ${manifest.length}\r\n\r\n{`)
+    await begun
+    await pushManifest(registry, 'a/b', 'v1', manifest)
+    expect((await ask(registry, 'GET', '/v2/a/b/manifests/v1')).text).toBe(manifest)
+    holding.destroy()
+  })
+
+  test('is refused where the content turns out to be another, and what the other one sent stays', async () => {
+    expect((await sendSlowly('xxxxx', sendWhole)).status).toBe(400)
+    expect((await ask(registry, 'GET', `/v2/a/b/blobs/${digest}`)).text).toBe(content)
+  })
 })
 
 describe('a mount', () => {

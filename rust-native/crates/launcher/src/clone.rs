@@ -8,7 +8,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::channel;
 use crate::start::write_proc;
-use crate::stop::{Context, Result};
+use crate::stop::{Context, Result, refused};
 use crate::sys::{self, Cloned};
 
 /// Which side this is.
@@ -53,9 +53,9 @@ fn map(plan: &Plan<'_>, pid: u32) -> Result<()> {
 
 /// Waits for the maker, and maps the caller's own id where that is left to the child.
 pub fn await_maker(plan: &Plan<'_>, barrier: &OwnedFd) -> Result<()> {
-    // The end without a byte: the maker has gone, or says itself what failed.
+    // The end without a byte: the maker has gone. Where it could not map the ids it has said so before, and that is what counts.
     if rustix::io::read(barrier, &mut [0]).call("read")? == 0 {
-        sys::exit(127);
+        return Err(refused("ERR_BOX_LAUNCHER_LOST", c""));
     }
     if plan.uid_map.is_empty() || plan.flags & flags::MAP_SELF == 0 {
         return Ok(());

@@ -12,7 +12,7 @@ use crate::launch::{Cgroups, Descriptors};
 use crate::mount::{self, Settings, Source};
 use crate::start::write_proc;
 use crate::stop::{Context, Result, during, refused};
-use crate::{exec, identity, network, offer, sys};
+use crate::{exec, identity, network, offer, resolve, sys};
 
 /// Does all steps and becomes the program. Comes back with the reason why not.
 pub fn enter(plan: &Plan<'_>, given: &Descriptors<'_>, cgroups: &Cgroups, barrier: &OwnedFd) -> Result<()> {
@@ -66,7 +66,7 @@ impl Child<'_> {
                 rustix::process::umask(Mode::from_raw_mode(mask));
                 Ok(())
             }
-            Step::Directory(path) => change_directory(path),
+            Step::Directory(path) => change_directory(self.root()?, path),
             Step::Terminal => exec::take_terminal(self.file(0)?),
             Step::Bounding(keep) => identity::bound(keep),
             Step::User { uid, gid, set_groups, ref groups } => {
@@ -159,9 +159,10 @@ fn set_oom_score_adj(value: i32) -> Result<()> {
     written.call_at("write", c"/proc/self/oom_score_adj")
 }
 
-/// chdir(2). A folder that was reached by a descriptor from outside has no path below the root, and getcwd(2) says so.
-fn change_directory(path: &std::ffi::CStr) -> Result<()> {
-    rustix::process::chdir(path).call_at("chdir", path)?;
+/// chdir(2), without the links of /proc that lead to what a descriptor refers to; and the folder must have a path below the root.
+fn change_directory(root: BorrowedFd<'_>, path: &std::ffi::CStr) -> Result<()> {
+    let folder = resolve::open(root, path, OFlags::PATH | OFlags::DIRECTORY).call_at("chdir", path)?;
+    rustix::process::fchdir(folder).call_at("chdir", path)?;
     let reached = rustix::process::getcwd(Vec::new()).call_at("getcwd", path)?;
     if reached.to_bytes().first() == Some(&b'/') { Ok(()) } else { Err(refused("ERR_BOX_INVALID_ARGUMENT", path)) }
 }

@@ -121,6 +121,22 @@ impl Launch {
     }
 }
 
+impl Launch {
+    /// Forgets what came of it, for another try: the launcher has ended before anything was done. Once.
+    fn try_again(&mut self) -> bool {
+        if self.tried || self.message.is_none() {
+            return false;
+        }
+        self.tried = true;
+        self.failure = None;
+        self.intermediate = false;
+        true
+    }
+}
+
+/// The code of a launch whose launcher has ended.
+const LOST: &str = "ERR_BOX_LAUNCHER_LOST";
+
 #[derive(Default)]
 struct State {
     launcher: Option<Launcher>,
@@ -248,10 +264,15 @@ impl Reactor {
         if waiting.is_empty() {
             return;
         }
-        let started = self.ensure_launcher(&mut state, executable);
         let mut failed = Vec::new();
         for id in waiting {
-            match started.clone().and_then(|()| self.send(&mut state, id)) {
+            let mut sent = self.ensure_launcher(&mut state, executable).and_then(|()| self.send(&mut state, id));
+            if matches!(sent, Ok(false)) {
+                // A launcher that is about to end has closed its socket, but is still there.
+                self.end_launcher(&mut state);
+                sent = self.ensure_launcher(&mut state, executable).and_then(|()| self.send(&mut state, id));
+            }
+            match sent {
                 Ok(true) => {}
                 Ok(false) => failed.extend(state.launches.remove(&id).map(|launch| (id, launch.sink, lost()))),
                 Err(failure) => failed.extend(state.launches.remove(&id).map(|launch| (id, launch.sink, failure))),
@@ -268,13 +289,7 @@ impl Reactor {
         if state.launcher.as_ref().is_some_and(|launcher| launcher.identity == identity && is_alive(launcher)) {
             return Ok(());
         }
-        // The old one ends when its socket closes, and would take the children with it: it is killed first.
-        if let Some(old) = state.launcher.take() {
-            self.unwatch(&old.pidfd);
-            let _ = rustix::process::pidfd_send_signal(&old.pidfd, rustix::process::Signal::KILL);
-            wait_for_end(&old.pidfd);
-            let _ = exit::collect(old.pidfd.as_fd());
-        }
+        self.end_launcher(state);
         if executable.is_none() {
             *executable = Some(launcher::sealed(LAUNCHER.get().copied().unwrap_or_default())?);
         }
@@ -288,6 +303,16 @@ impl Reactor {
         }
         state.launcher = Some(launcher);
         Ok(())
+    }
+
+    /// It ends when its socket closes, but would take the children with it: it is killed first.
+    fn end_launcher(&self, state: &mut State) {
+        if let Some(old) = state.launcher.take() {
+            self.unwatch(&old.pidfd);
+            let _ = rustix::process::pidfd_send_signal(&old.pidfd, rustix::process::Signal::KILL);
+            has_ended(&old.pidfd, 1);
+            let _ = exit::collect(old.pidfd.as_fd());
+        }
     }
 
     fn on_launcher_end(&self) {
@@ -316,15 +341,13 @@ impl Reactor {
             match received {
                 Received::Nothing => return None,
                 Received::Message(Outcome::Started { pid }, Some(pidfd)) => {
-                    launch.message = None;
                     launch.pid = pid;
                     if self.watch(&pidfd, token::of(id, token::PROCESS)).is_err() {
                         let _ = rustix::process::pidfd_send_signal(&pidfd, rustix::process::Signal::KILL);
                     }
-                    if launch.intermediate && !launch.detached {
-                        if let Some(launcher) = &state.launcher {
-                            let _ = channel::send_adopted(launcher.socket.as_fd(), pidfd.as_fd());
-                        }
+                    // The launcher knows only of what it made itself.
+                    if let Some(launcher) = state.launcher.as_ref().filter(|_| launch.intermediate && !launch.detached) {
+                        let _ = channel::send_adopted(launcher.socket.as_fd(), pidfd.as_fd());
                     }
                     launch.pidfd = Some(pidfd);
                 }
@@ -340,7 +363,6 @@ impl Reactor {
                     return Some((Arc::clone(&launch.sink), Event::Offered(descriptor)));
                 }
                 Received::Message(Outcome::Stopped(stop), _) => {
-                    launch.message = None;
                     launch.failure.get_or_insert(failure_of(stop));
                 }
                 Received::Message(..) | Received::End => return self.on_channel_end(state, id),
@@ -368,11 +390,10 @@ impl Reactor {
                 }
             };
             launch.running = true;
+            launch.message = None;
             return Some((Arc::clone(&launch.sink), Event::Started { pid: launch.pid, pidfd: copy }));
         }
-        if launch.failure.is_none() && launch.message.is_some() && !launch.tried {
-            // The launcher has ended before it made anything: once more, with another one.
-            launch.tried = true;
+        if launch.failure.is_none() && launch.try_again() {
             state.waiting.push(id);
             return None;
         }
@@ -390,6 +411,11 @@ impl Reactor {
             Some((exit::collect(pidfd.as_fd()), launch.began.elapsed()))
         });
         let ended = after.and_then(|(exit, after)| {
+            let launch = state.launches.get_mut(&id)?;
+            if launch.failure.as_ref().is_some_and(|failure| failure.code == Some(LOST)) && launch.try_again() {
+                state.waiting.push(id);
+                return None;
+            }
             let launch = state.launches.remove(&id)?;
             if let Some(channel) = &launch.channel {
                 self.unwatch(channel);
@@ -424,10 +450,6 @@ fn is_alive(launcher: &Launcher) -> bool {
     !has_ended(&launcher.pidfd, 0)
 }
 
-fn wait_for_end(pidfd: &OwnedFd) {
-    has_ended(pidfd, 1);
-}
-
 fn has_ended(pidfd: &OwnedFd, seconds: i64) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut polled = [PollFd::new(pidfd, PollFlags::IN)];
@@ -435,12 +457,13 @@ fn has_ended(pidfd: &OwnedFd, seconds: i64) -> bool {
 }
 
 fn lost() -> Failure {
-    Failure::new("ERR_BOX_LAUNCHER_LOST", "the launcher ended before it had answered")
+    Failure::new(LOST, "the launcher ended before it had answered")
 }
 
 fn failure_of(stop: Stop) -> Failure {
     let code = match stop.code.as_str() {
         "ERR_BOX_COMMAND_NOT_FOUND" => Some("ERR_BOX_COMMAND_NOT_FOUND"),
+        LOST => Some(LOST),
         "ERR_BOX_STATE" => Some("ERR_BOX_STATE"),
         "ERR_BOX_INVALID_ARGUMENT" => Some("ERR_BOX_INVALID_ARGUMENT"),
         _ => None,

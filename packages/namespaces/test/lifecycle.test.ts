@@ -1,0 +1,155 @@
+import { spawn as nodeSpawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type NamespaceKind, spawn } from '../src/index.ts'
+import { run } from './support/run.ts'
+
+const six: readonly NamespaceKind[] = ['user', 'pid', 'mount', 'uts', 'ipc', 'network']
+
+/** The processes whose parent is this one. */
+function children(): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return []
+    const status = statusOf(Number(name))
+    return status !== undefined && new RegExp(`^PPid:\\s${process.pid}$`, 'm').test(status) ? [Number(name)] : []
+  })
+}
+
+function statusOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+function isRunning(pid: number): boolean {
+  const status = statusOf(pid)
+  return status !== undefined && !/^State:\s[ZX]/m.test(status)
+}
+
+function launcher(): number {
+  const found = children().filter((pid) => readlink(`/proc/${pid}/exe`)?.includes('memfd:box-launcher'))
+  expect(found).toHaveLength(1)
+  return found[0] ?? 0
+}
+
+function readlink(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const end = Date.now() + 5000
+  while (!condition()) {
+    if (Date.now() > end) throw new Error('it did not happen within five seconds')
+    await delay(5)
+  }
+}
+
+test('64 at once', async () => {
+  const results = await Promise.all(
+    Array.from({ length: 64 }, (_, index) => run(['sh', '-c', `echo ${index}; exit ${index}`], { namespaces: six })),
+  )
+  expect(results.map(({ stdout, exitCode }) => [stdout, exitCode])).toEqual(results.map((_, index) => [`${index}\n`, index]))
+})
+
+test('mixed with child_process, each sees its own exits', async () => {
+  const ours = Array.from({ length: 100 }, async (_, index) => (await run(['sh', '-c', `exit ${index}`])).exitCode)
+  const theirs = Array.from({ length: 100 }, async (_, index) => {
+    const child = nodeSpawn('sh', ['-c', `exit ${index}`], { stdio: 'ignore' })
+    const [code]: unknown[] = await once(child, 'exit')
+    return code
+  })
+  const expected = Array.from({ length: 100 }, (_, index) => index)
+  expect(await Promise.all(ours)).toEqual(expected)
+  expect(await Promise.all(theirs)).toEqual(expected)
+})
+
+test('the launcher holds nothing of its caller, and its memory is its own', async () => {
+  await run(['true'])
+  const pid = launcher()
+  const descriptors = readdirSync(`/proc/${pid}/fd`).map((name) => [Number(name), readlink(`/proc/${pid}/fd/${name}`)] as const)
+  for (const [number, target] of descriptors) {
+    if (number <= 2) expect(target).toBe('/dev/null')
+    else expect(target).toMatch(number === 3 ? /^socket:/ : number === 5 ? /^\/proc$/ : /pidfd/)
+  }
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  expect(Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1])).toBeLessThan(1536)
+  expect(status).toMatch(/CapInh:\s0{16}/)
+})
+
+test('a launcher that is killed disturbs no child, and the next launch has another', async () => {
+  const child = await spawn(['sleep', '60'])
+  const pid = launcher()
+  process.kill(pid, 'SIGKILL')
+  const { exitCode } = await run(['true'])
+  expect(exitCode).toBe(0)
+  expect(isRunning(child.pid)).toBe(true)
+  await until(() => !existsSync(`/proc/${pid}`))
+  expect(launcher()).not.toBe(pid)
+  child.kill('SIGINT')
+  expect((await child.exited).signal).toBe('SIGINT')
+})
+
+test('launches that are under way when the launcher dies end one way or the other', async () => {
+  for (let round = 0; round < 20; round += 1) {
+    const pid = launcher()
+    const launches = Array.from({ length: 8 }, () => run(['true'], { namespaces: ['user', 'pid'] }))
+    process.kill(pid, 'SIGKILL')
+    for (const outcome of await Promise.allSettled(launches)) {
+      if (outcome.status === 'fulfilled') expect([outcome.value.exitCode, outcome.value.signal]).toEqual([0, null])
+      else expect(outcome.reason).toMatchObject({ code: 'ERR_BOX_LAUNCHER_LOST' })
+    }
+    await run(['true'])
+  }
+})
+
+test('when Node is killed its children end, save the detached', async () => {
+  const holder = nodeSpawn(process.execPath, [join(__dirname, 'support/holder.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [line]: unknown[] = await once(holder.stdout, 'data')
+  const pids: number[] = JSON.parse(String(line))
+  const detached = pids.at(-1) ?? 0
+  try {
+    expect(pids.map((pid) => isRunning(pid))).toEqual([true, true, true, true])
+    holder.kill('SIGKILL')
+    await until(() => pids.slice(0, -1).every((pid) => !isRunning(pid)))
+    expect(isRunning(detached)).toBe(true)
+  } finally {
+    process.kill(detached, 'SIGKILL')
+  }
+})
+
+test('a hundred launches leave no descriptor, process or mount', async () => {
+  await run(['true'])
+  const count = (): number => readdirSync('/proc/self/fd').length
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+  const before = count()
+  for (let index = 0; index < 100; index += 1) await run(['true'], { namespaces: ['user', 'pid', 'mount', 'uts'] })
+  await until(() => count() <= before)
+  // What is left is the launcher alone.
+  await until(() => children().length === 1)
+  expect(readFileSync('/proc/self/mountinfo', 'utf8')).toBe(mounts)
+})
+
+test('a process with nothing pending ends by itself', async () => {
+  const program = `import { spawn } from '@box/namespaces'; const c = await spawn(['true'], { stdio: 'ignore' }); await c.exited`
+  const child = nodeSpawn(process.execPath, ['--input-type=module', '-e', program], { cwd: __dirname, stdio: 'inherit' })
+  const [code]: unknown[] = await once(child, 'exit')
+  expect(code).toBe(0)
+})
+
+test('a process whose child runs waits for it', async () => {
+  const program = `import { spawn } from '@box/namespaces'; spawn(['sleep', '0.1'], { stdio: 'ignore' }).then((c) => c.exited).then(() => console.log('seen'))`
+  const child = nodeSpawn(process.execPath, ['--input-type=module', '-e', program], {
+    cwd: __dirname,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [output]: unknown[] = await once(child.stdout, 'data')
+  expect(String(output)).toBe('seen\n')
+})

@@ -1,0 +1,22 @@
+// Runs one command with the built package as an ordinary user, and prints what came of it as JSON.
+import { spawn } from '@box/namespaces'
+import { native } from '@box/native'
+import { openSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+
+const { command, options } = JSON.parse(process.argv[2])
+// Loaded while this process can still read the repository.
+native()
+process.setgroups([])
+process.setgid(65534)
+process.setuid(65534)
+// A descriptor cannot be passed on: the root is opened here.
+if (options.root !== undefined) options.root.fd = openSync(options.root.path, 'r')
+try {
+  const child = await spawn(command, options)
+  const [stdout, stderr, result] = await Promise.all([text(child.stdout), text(child.stderr), child.exited])
+  process.stdout.write(JSON.stringify({ ...result, stdout, stderr }))
+} catch (error) {
+  const { code, step, syscall, errno, message } = error
+  process.stdout.write(JSON.stringify({ error: { code, step, syscall, errno, message } }))
+}
