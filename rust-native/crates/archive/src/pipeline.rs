@@ -64,7 +64,7 @@ pub struct Layer {
 /// Called once, on any thread, with what came of a request.
 pub type Callback<T> = Box<dyn FnOnce(Result<T>) + Send>;
 
-/// A layer that is arriving. Dropping it gives up.
+/// A layer that is arriving. Dropping it gives up, unless it was told to finish.
 pub struct LayerWriter {
     inbox: Arc<Inbox>,
 }
@@ -100,7 +100,7 @@ impl LayerWriter {
 
 impl Drop for LayerWriter {
     fn drop(&mut self) {
-        self.inbox.abort(Box::new(|| {}));
+        self.inbox.abandon();
     }
 }
 

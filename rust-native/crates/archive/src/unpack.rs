@@ -11,9 +11,10 @@ mod resolve;
 mod whiteouts;
 
 use std::collections::{BTreeSet, HashMap};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
-use box_kernel::{Failure, Result};
+use box_kernel::{Failure, Result, SyscallContext};
+use rustix::fs::Mode;
 
 use crate::limits::Limits;
 use crate::lowers::Lowers;
@@ -100,7 +101,8 @@ pub struct Unpacker {
     devices: Devices,
     lowers: Lowers,
     limits: Limits,
-    own: (u32, u32),
+    /// Effective user and group of who unpacks.
+    maker: (u32, u32),
     folders: HashMap<u64, Pending>,
     cached: Option<(Vec<Vec<u8>>, Parent)>,
     file: Option<File>,
@@ -118,13 +120,18 @@ impl Unpacker {
     /// Begins.
     pub fn new(options: Options) -> Result<Self> {
         let Options { folder, ids, devices, opaque, lowers, limits } = options;
+        let root = tree::open_folder(folder.as_fd(), b".")?;
+        let mode = rustix::fs::fstat(&root).syscall("fstat")?.st_mode;
+        if mode & 0o2000 != 0 {
+            rustix::fs::fchmod(&root, Mode::from_raw_mode(mode & 0o5777)).syscall("fchmod")?;
+        }
         Ok(Self {
-            root: tree::open_folder(std::os::fd::AsFd::as_fd(&folder), b".")?,
+            root,
             ids,
             devices,
             lowers: Lowers::new(lowers),
             limits,
-            own: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
+            maker: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
             folders: HashMap::new(),
             cached: None,
             file: None,

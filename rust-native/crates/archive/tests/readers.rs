@@ -135,6 +135,24 @@ fn ids_shift_there_and_back() {
     assert_eq!(pack(&shifted, &place.join("s"), &back), pack(&plain, &place.join("p"), &PackOptions::default()));
 }
 
+/// The last entry of a folder holds, also where an earlier one gave it to someone else; and a folder above that hands its group down
+/// does not do so here.
+#[test]
+fn owners_are_those_of_the_last_entry() {
+    if !is_root() {
+        return;
+    }
+    let place = Folder::new();
+    let target = place.sub("target");
+    std::os::unix::fs::chown(&target, None, Some(50)).unwrap();
+    rustix::fs::chmod(&target, rustix::fs::Mode::from_raw_mode(0o2755)).unwrap();
+    let given = Entry { uid: 7, gid: 8, ..entry("a", Kind::Directory) };
+    unpack(&target, &Tar::new().entry(&given).folder("a").file("a/b", b"").folder("c").symlink("d", "e").end()).unwrap();
+    for line in &listing(&target)[1..] {
+        assert!(line.contains(" 0:0 "), "{line}");
+    }
+}
+
 /// As an ordinary user: no owner, no device, no privileged attribute; and folders that deny their owner come out so, and go again.
 #[test]
 fn squashed_ids_need_no_privilege() {

@@ -80,6 +80,14 @@ impl Inbox {
         self.changed.notify_one();
     }
 
+    /// Nobody will send any more. Where nobody said that all was sent, that is giving up.
+    pub(super) fn abandon(&self) {
+        let mut state = self.lock();
+        state.aborting |= !state.finishing;
+        drop(state);
+        self.changed.notify_one();
+    }
+
     /// The next piece; nothing at the end. Waits for it.
     pub(super) fn next(&self) -> Result<Option<Vec<u8>>> {
         let mut state = self.lock();

@@ -160,16 +160,21 @@ impl Unpacker {
         tree::remove_tree(parent, name)
     }
 
-    /// Gives a file its owner.
+    /// Gives a file that was just made its owner.
     pub(super) fn own(&self, file: BorrowedFd<'_>, uid: u32, gid: u32) -> Result<()> {
-        match self.owner(uid, gid)? {
+        self.own_from(self.maker, file, uid, gid)
+    }
+
+    /// Gives a file of that owner another.
+    pub(super) fn own_from(&self, present: (u32, u32), file: BorrowedFd<'_>, uid: u32, gid: u32) -> Result<()> {
+        match self.owner(present, uid, gid)? {
             None => Ok(()),
             Some((uid, gid)) => rustix::fs::fchown(file, Some(uid), Some(gid)).syscall("fchown"),
         }
     }
 
     fn own_by_name(&self, parent: &Parent, name: &[u8], entry: &Entry) -> Result<()> {
-        match self.owner(entry.uid, entry.gid)? {
+        match self.owner(self.maker, entry.uid, entry.gid)? {
             None => Ok(()),
             Some((uid, gid)) => rustix::fs::chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).syscall("fchownat"),
         }
@@ -179,9 +184,9 @@ impl Unpacker {
         rustix::fs::utimensat(parent, name, &timestamps(entry.mtime), AtFlags::SYMLINK_NOFOLLOW).syscall("utimensat")
     }
 
-    /// Nothing where the maker is the owner already. All folders on the way are made without the set-group-id bit, so they hand
-    /// nothing down.
-    fn owner(&self, uid: u32, gid: u32) -> Result<Option<(Uid, Gid)>> {
+    /// Nothing where that is the owner already. What is made belongs to the maker: no folder above hands its group down, because the
+    /// set-group-id bit is set last, and the root's was taken off at the start.
+    fn owner(&self, present: (u32, u32), uid: u32, gid: u32) -> Result<Option<(Uid, Gid)>> {
         let Ids::Keep { shift } = self.ids else { return Ok(None) };
         let shifted = |id: u32| {
             id.checked_add(shift)
@@ -189,7 +194,7 @@ impl Unpacker {
                 .ok_or_else(|| Failure::new("ERR_BOX_LAYER_INVALID", "an owner, shifted, is beyond the highest user id"))
         };
         let (uid, gid) = (shifted(uid)?, shifted(gid)?);
-        if (uid, gid) == self.own {
+        if (uid, gid) == present {
             return Ok(None);
         }
         Ok(Some((Uid::from_raw(uid), Gid::from_raw(gid))))

@@ -81,10 +81,12 @@ impl Unpacker {
         Ok(())
     }
 
+    /// The folder may have been described before, by another entry or by the layer below.
     fn describe(&mut self, folder: BorrowedFd<'_>, entry: &Entry) -> Result<()> {
-        self.own(folder, entry.uid, entry.gid)?;
+        let present = rustix::fs::fstat(folder).syscall("fstat")?;
+        self.own_from((present.st_uid, present.st_gid), folder, entry.uid, entry.gid)?;
         self.attributes(folder, entry)?;
-        self.folders.insert(inode(folder)?, Pending { mode: entry.mode, mtime: entry.mtime });
+        self.folders.insert(present.st_ino, Pending { mode: entry.mode, mtime: entry.mtime });
         Ok(())
     }
 
