@@ -101,6 +101,8 @@ struct Launch {
     intermediate: bool,
     failure: Option<Failure>,
     running: bool,
+    /// The exit, from its being seen until the channel has ended too.
+    exit: Option<(Result<Exit>, Duration)>,
 }
 
 impl Launch {
@@ -117,6 +119,7 @@ impl Launch {
             intermediate: false,
             failure: None,
             running: false,
+            exit: None,
         }
     }
 }
@@ -328,6 +331,28 @@ impl Reactor {
         while let Some(told) = self.next_told(id) {
             tell(id, Some(told));
         }
+        let ended = self.conclude(&mut self.lock(), id);
+        tell(id, ended);
+    }
+
+    /// What is told last of a process that has ended, once its channel has ended too: the launcher may let go of its end after a short
+    /// process is gone, and until then it is not known whether the program was executed.
+    fn conclude(&self, state: &mut State, id: u64) -> Option<(Arc<dyn Sink>, Event)> {
+        let launch = state.launches.get(&id)?;
+        if launch.exit.is_none() || (launch.channel.is_some() && launch.failure.is_none()) {
+            return None;
+        }
+        let launch = state.launches.remove(&id)?;
+        if let Some(channel) = &launch.channel {
+            self.unwatch(channel);
+        }
+        let (exit, after) = launch.exit?;
+        let event = match launch.failure {
+            Some(failure) => Event::Failed(failure),
+            None if launch.running => Event::Exited { exit, after },
+            None => Event::Failed(lost()),
+        };
+        Some((launch.sink, event))
     }
 
     fn next_told(&self, id: u64) -> Option<(Arc<dyn Sink>, Event)> {
@@ -405,28 +430,13 @@ impl Reactor {
         // What it said before its end comes first.
         self.on_channel(id);
         let mut state = self.lock();
-        let after = state.launches.get_mut(&id).and_then(|launch| {
-            let pidfd = launch.pidfd.take()?;
-            self.unwatch(&pidfd);
-            Some((exit::collect(pidfd.as_fd()), launch.began.elapsed()))
-        });
-        let ended = after.and_then(|(exit, after)| {
-            let launch = state.launches.get_mut(&id)?;
-            if launch.failure.as_ref().is_some_and(|failure| failure.code == Some(LOST)) && launch.try_again() {
-                state.waiting.push(id);
-                return None;
-            }
-            let launch = state.launches.remove(&id)?;
-            if let Some(channel) = &launch.channel {
-                self.unwatch(channel);
-            }
-            let event = match launch.failure {
-                Some(failure) => Event::Failed(failure),
-                None if launch.running => Event::Exited { exit, after },
-                None => Event::Failed(lost()),
-            };
-            Some((launch.sink, event))
-        });
+        if let Some(launch) = state.launches.get_mut(&id)
+            && let Some(pidfd) = &launch.pidfd
+        {
+            self.unwatch(pidfd);
+            launch.exit = Some((exit::collect(pidfd.as_fd()), launch.began.elapsed()));
+        }
+        let ended = self.conclude(&mut state, id);
         drop(state);
         tell(id, ended);
     }
