@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+
 /** For test programs that are plain Node programs: runs named checks one after another and prints what testing/counts.mjs reads. */
 export class Tally {
   #passed = 0
@@ -12,7 +14,7 @@ export class Tally {
       process.stdout.write(`ok ${name}\n`)
     } catch (error) {
       this.#failed += 1
-      process.stdout.write(`${error instanceof Error ? error.stack : String(error)}\nnot ok ${name}\n`)
+      process.stdout.write(`${inspect(error, { depth: 8 })}\nnot ok ${name}\n`)
     }
   }
 
