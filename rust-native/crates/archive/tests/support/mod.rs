@@ -2,6 +2,9 @@
 #![allow(dead_code, missing_docs, reason = "each test file uses its part of this")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on is a test that failed")]
 
+pub mod lister;
+pub mod trees;
+
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
