@@ -20,8 +20,10 @@ function writeNow(folder: string, one: Write): void {
  * Changes the limits of a group in use: all of them, or none. The kernel refuses some values until a second file is written (v1 `memsw` below
  * `limit`, a quota below the burst), in an order that depends on the values there: what was refused as invalid is written again after the others
  * of its controller.
+ *
+ * @param last Is called when all is written; if it throws, everything is put back too.
  */
-export async function applyAll(places: Places, compiled: readonly ControllerWrites[]): Promise<void> {
+export async function applyAll(places: Places, compiled: readonly ControllerWrites[], last: () => void): Promise<void> {
   const undo: (() => Promise<void>)[] = []
   try {
     for (const it of compiled) {
@@ -30,6 +32,7 @@ export async function applyAll(places: Places, compiled: readonly ControllerWrit
       for (const one of it.writes) if (!(await writeOne(folder, one, undo, it.writes.length > 1))) refused.push(one)
       for (const one of refused) await writeOne(folder, one, undo, false)
     }
+    last()
   } catch (error) {
     for (const step of undo.toReversed()) await step()
     throw error

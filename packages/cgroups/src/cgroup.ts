@@ -9,6 +9,7 @@ import { thisHost, type Host } from './hierarchies/host.ts'
 import { allProcesses, killAll, processesAt } from './kill.ts'
 import type { Limits } from './limits.ts'
 import { leave, moveProcess } from './move.ts'
+import { Bandwidth, notCounted } from './network.ts'
 import { foldersOf, targetOf, type Places } from './places.ts'
 import { readStats } from './read-stats.ts'
 import { removePlaces } from './remove.ts'
@@ -41,6 +42,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
   readonly #host: Host
   readonly #places: Places
   readonly #owned: boolean
+  #bandwidth: Bandwidth | undefined
   readonly #ending = new AbortController()
   #closing: Promise<void> | undefined
   /** The group's folders, for a launch. */
@@ -66,8 +68,24 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
   static async create(name: string, limits: Limits = {}, options: CgroupOptions = {}): Promise<Cgroup> {
     const { parent, controllers, temporary = false, moveSelf = false } = options
     const host = thisHost()
+    const checked = checkLimits(limits)
     const above = parent instanceof Cgroup ? parent.#places : parent
-    return new Cgroup(host, createPlaces(host, name, limits, { parent: above, controllers, temporary, moveSelf }), true)
+    // Loaded before the group is made: where it can't be, nothing is made.
+    const bandwidth = checked.network && Bandwidth.load(checked.network)
+    try {
+      const places = createPlaces(host, name, checked, { parent: above, controllers, temporary, moveSelf })
+      const group = new Cgroup(host, places, true)
+      try {
+        if (bandwidth !== undefined) group.#attach(bandwidth)
+      } catch (error) {
+        await group.close()
+        throw error
+      }
+      return group
+    } catch (error) {
+      bandwidth?.close()
+      throw error
+    }
   }
 
   /**
@@ -104,18 +122,24 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
    */
   async update(limits: Limits): Promise<void> {
     this.#checkOpen()
+    const checked = checkLimits(limits)
     const { v1, v2, controllers } = this.#places
     const onV2 = (it: string): boolean => v2 !== undefined && (it === 'cgroup' || controllers.has(it))
-    await applyAll(
-      this.#places,
-      compile(checkLimits(limits), (it) => (v1.has(it) ? 1 : onV2(it) ? 2 : undefined)),
-    )
+    const writes = compile(checked, (it) => (v1.has(it) ? 1 : onV2(it) ? 2 : undefined))
+    const { network } = checked
+    if (network !== undefined && !this.#owned) throw new BoxError('ERR_BOX_STATE', 'The bandwidth of a group is changed by who made it')
+    // Bandwidth last: after it nothing can fail any more.
+    await applyAll(this.#places, writes, () => {
+      if (network === undefined) return
+      if (this.#bandwidth !== undefined) this.#bandwidth.update(network)
+      else this.#attach(Bandwidth.load(network))
+    })
   }
 
   /** What the group, and all groups below it, have used since it was made. */
   async stats(): Promise<Stats> {
     this.#checkOpen()
-    return readStats(this.#places)
+    return this.#read()
   }
 
   /**
@@ -129,7 +153,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     const either = signal === undefined ? ended : AbortSignal.any([ended, signal])
     signal?.throwIfAborted()
     while (!ended.aborted) {
-      yield readStats(this.#places)
+      yield this.#read()
       await delay(interval, undefined, { signal: either }).catch(() => signal?.throwIfAborted())
     }
   }
@@ -189,6 +213,21 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
       await leave(this.#places)
     }
     await removePlaces(this.#places, timeout)
+    this.#bandwidth?.close()
+  }
+
+  #read(): Stats {
+    return readStats(this.#places, this.#bandwidth?.stats() ?? notCounted)
+  }
+
+  #attach(bandwidth: Bandwidth): void {
+    try {
+      bandwidth.attach(this.#places.v2)
+    } catch (error) {
+      bandwidth.close()
+      throw error
+    }
+    this.#bandwidth = bandwidth
   }
 
   #checkOpen(): void {

@@ -1,9 +1,18 @@
 import { BoxError, parseRate, parseSize, type Rate, type Size } from '@box/core'
-import type { Amount, CheckedCpu, CheckedDeviceRule, CheckedIo, CheckedIoDevice, CheckedLimits, CheckedMemory } from './checked.ts'
+import type {
+  Amount,
+  CheckedCpu,
+  CheckedDeviceRule,
+  CheckedIo,
+  CheckedIoDevice,
+  CheckedLimits,
+  CheckedMemory,
+  CheckedNetwork,
+} from './checked.ts'
 import type { DeviceRule, IoDeviceLimits, IoLimits, Limits, Max, MemoryLimits, OperationRate, RdmaLimits } from './limits.ts'
 
 const fields = {
-  limits: ['cpus', 'cpu', 'cpuset', 'memory', 'pids', 'io', 'hugetlb', 'rdma', 'devices', 'unified'],
+  limits: ['cpus', 'cpu', 'cpuset', 'memory', 'pids', 'io', 'hugetlb', 'rdma', 'devices', 'network', 'unified'],
   cpu: ['weight', 'shares', 'period', 'burst', 'idle', 'realtime'],
   realtime: ['runtime', 'period'],
   cpuset: ['cpus', 'mems'],
@@ -11,6 +20,7 @@ const fields = {
   io: ['weight', 'blkioWeight', 'devices'],
   ioDevice: ['device', 'weight', 'blkioWeight', 'read', 'write', 'readOperations', 'writeOperations'],
   rdma: ['handles', 'objects'],
+  network: ['egress', 'ingress'],
   device: ['allow', 'type', 'major', 'minor', 'access'],
 } as const
 
@@ -31,6 +41,7 @@ export function checkLimits(limits: Limits): CheckedLimits {
     hugetlb: new Map(entries('hugetlb', limits.hugetlb).map(([pages, value]) => [pageSize(pages), size(`hugetlb.${pages}`, value)])),
     rdma: new Map(entries('rdma', limits.rdma).map(([device, value]) => [word(`rdma.${device}`, device), checkRdma(device, value)])),
     devices: (limits.devices ?? []).map(checkDevice),
+    network: limits.network === undefined ? undefined : checkNetwork(limits.network),
     unified: new Map(entries('unified', limits.unified).map(([file, value]) => [unifiedFile(file), text(`unified.${file}`, value)])),
   }
 }
@@ -146,6 +157,15 @@ function checkDevice(rule: DeviceRule, index: number): CheckedDeviceRule {
   }
 }
 
+function checkNetwork(network: NonNullable<Limits['network']>): CheckedNetwork {
+  if (typeof network !== 'object' || 'bitsPerSecond' in network) {
+    const both = bitsPerSecond('network', network)
+    return { egress: both, ingress: both }
+  }
+  known('network', network, fields.network)
+  return { egress: bitsPerSecond('network.egress', network.egress), ingress: bitsPerSecond('network.ingress', network.ingress) }
+}
+
 /** Membership, life and death of the group belong to the functions of `Cgroup`. */
 const reserved = new Set(['procs', 'threads', 'kill', 'freeze', 'type', 'subtree_control'].map((name) => `cgroup.${name}`))
 
@@ -177,14 +197,19 @@ function size(name: string, value: Size | Max): Amount {
 }
 
 function bytesPerSecond(name: string, value: Rate | Max | undefined): Amount | undefined {
+  const bits = bitsPerSecond(name, value)
+  return typeof bits === 'number' ? Math.floor(bits / 8) : bits
+}
+
+function bitsPerSecond(name: string, value: Rate | Max | undefined): Amount | undefined {
   if (value === undefined || value === 'max') return value
   let rate
   try {
-    rate = Math.floor(parseRate(value) / 8)
+    rate = parseRate(value)
   } catch (cause) {
-    throw invalid(name, value, "'max' or a rate such as '10MiB/s'", cause)
+    throw invalid(name, value, "'max' or a rate such as '20mbit' or '10MiB/s'", cause)
   }
-  if (rate < 1) throw invalid(name, value, 'at least 1 byte a second')
+  if (rate < 8) throw invalid(name, value, 'at least 1 byte a second')
   return rate
 }
 

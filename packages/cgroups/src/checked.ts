@@ -10,6 +10,7 @@ export interface CheckedLimits {
   readonly hugetlb: ReadonlyMap<string, Amount>
   readonly rdma: ReadonlyMap<string, { readonly handles: Amount | undefined; readonly objects: Amount | undefined }>
   readonly devices: readonly CheckedDeviceRule[]
+  readonly network: CheckedNetwork | undefined
   readonly unified: ReadonlyMap<string, string>
 }
 
@@ -59,4 +60,10 @@ export interface CheckedDeviceRule {
   readonly major: number | undefined
   readonly minor: number | undefined
   readonly access: string
+}
+
+/** Bits a second. */
+export interface CheckedNetwork {
+  readonly egress: Amount | undefined
+  readonly ingress: Amount | undefined
 }

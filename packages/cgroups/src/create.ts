@@ -1,14 +1,14 @@
 import { BoxError } from '@box/core'
 import { applyNow } from './apply.ts'
-import { checkLimits } from './check.ts'
+import type { CheckedLimits } from './checked.ts'
 import { compile, type Where } from './compile.ts'
 import { enableControllers } from './enable.ts'
 import { errnoOf, read, systemError, write } from './files.ts'
 import { folderOf, type Hierarchy } from './hierarchies/find.ts'
 import { controllersOf, memberFolder, type Host } from './hierarchies/host.ts'
-import type { Limits } from './limits.ts'
 import { checkName, markName, thisProcess } from './names.ts'
 import { canonical, type Places } from './places.ts'
+import { unsupported } from './writes.ts'
 
 /** The controllers that a group gets besides those that its limits need, where the host has them. */
 const usual = ['cpu', 'memory', 'pids']
@@ -21,11 +21,11 @@ export interface CreateOptions {
 }
 
 /** Makes a group and writes its limits; on any error what was made is removed again. */
-export function createPlaces(host: Host, name: string, limits: Limits, options: CreateOptions): Places {
-  const checked = checkLimits(limits)
+export function createPlaces(host: Host, name: string, checked: CheckedLimits, options: CreateOptions): Places {
   const folderName = options.temporary ? markName(checkName(name), thisProcess()) : checkName(name)
   const site = siteOf(host, options.parent)
   const compiled = compile(checked, site.where)
+  if (checked.network !== undefined && site.v2 === undefined) throw unsupported('network', 'the group would be in no v2 hierarchy')
   const asked = [...compiled.map((it) => it.controller), ...(options.controllers ?? [])]
   const missing = (options.controllers ?? []).find((controller) => site.where(controller) === undefined)
   if (missing !== undefined) throw new BoxError('ERR_BOX_CGROUP_UNSUPPORTED', `This host has no ${missing} controller`, { step: missing })

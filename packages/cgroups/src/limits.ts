@@ -23,6 +23,12 @@ export interface Limits {
   readonly rdma?: Readonly<Record<string, RdmaLimits>> | undefined
   /** Which devices the group may open; the last rule that fits decides. On v1 only. */
   readonly devices?: readonly DeviceRule[] | undefined
+  /**
+   * Bandwidth of all sockets of the group, in whichever network namespace: what it may send and what it may receive. `'max'` limits nothing and counts.
+   * It needs a v2 hierarchy (beside v1 will do), CAP_BPF and CAP_NET_ADMIN. Sockets made before their process was added keep the group that they
+   * were made in, an accepted one has that of its listener. Packets of AF_PACKET and AF_UNIX are not seen.
+   */
+  readonly network?: Rate | Max | NetworkLimits | undefined
   /** Files of the v2 group and what is written to them, in order, after everything else: `{ 'memory.zswap.max': '0' }`. */
   readonly unified?: Readonly<Record<string, string>> | undefined
 }
@@ -93,6 +99,13 @@ export interface IoDeviceLimits {
 export interface RdmaLimits {
   readonly handles?: number | Max | undefined
   readonly objects?: number | Max | undefined
+}
+
+export interface NetworkLimits {
+  /** What the group sends. TCP is paced just below it; what comes in bursts is dropped above it. */
+  readonly egress?: Rate | Max | undefined
+  /** What it receives. */
+  readonly ingress?: Rate | Max | undefined
 }
 
 /** One rule of the device list (runtime-spec, config-linux.md, "Allowed Device list"). */

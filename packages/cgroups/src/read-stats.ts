@@ -1,13 +1,13 @@
 import { readdirSync } from 'node:fs'
 import { read } from './files.ts'
 import type { Places } from './places.ts'
-import type { CpuStats, HugetlbStats, IoDeviceStats, MemoryStats, PidsStats, Stats, SwapStats } from './stats.ts'
+import type { CpuStats, HugetlbStats, IoDeviceStats, MemoryStats, NetworkStats, PidsStats, Stats, SwapStats } from './stats.ts'
 import * as v1 from './v1/stats.ts'
 import * as v2 from './v2/stats.ts'
 import type { Read } from './v2/stats.ts'
 
 /** Reads what a group has used, each controller from the hierarchy that has it. */
-export function readStats(places: Places): Stats {
+export function readStats(places: Places, network: NetworkStats): Stats {
   const unified = reader(places.v2)
   const memoryV1 = places.v1.get('memory')
   const pidsV1 = places.v1.get('pids')
@@ -24,6 +24,7 @@ export function readStats(places: Places): Stats {
     pids,
     io,
     hugetlb: hugetlbStats(places),
+    network,
     pressure: v2.pressureStats(unified),
   }
 }

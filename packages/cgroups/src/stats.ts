@@ -11,6 +11,7 @@ export interface Stats {
   readonly pids: PidsStats
   readonly io: readonly IoDeviceStats[]
   readonly hugetlb: Readonly<Record<string, HugetlbStats>>
+  readonly network: NetworkStats
   readonly pressure: PressureStats
 }
 
@@ -86,6 +87,20 @@ export interface HugetlbStats {
   readonly max: number | undefined
   /** How many allocations the limit has refused. */
   readonly refused: number | undefined
+}
+
+/** IP packets and their bytes, headers of TCP and UDP included. Counted in groups made with the limit `network`, from then on. */
+export interface NetworkStats {
+  readonly sent: number | undefined
+  readonly sentPackets: number | undefined
+  /** What was not let out. */
+  readonly sentDropped: number | undefined
+  readonly sentDroppedPackets: number | undefined
+  readonly received: number | undefined
+  readonly receivedPackets: number | undefined
+  /** What arrived and was not let in. */
+  readonly receivedDropped: number | undefined
+  readonly receivedDroppedPackets: number | undefined
 }
 
 export interface PressureStats {

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
+import { checkLimits } from '../src/check.ts'
 import { createPlaces } from '../src/create.ts'
 import { thisHost } from '../src/hierarchies/host.ts'
 import { Cgroup, type CgroupOptions, type Limits, type Stats } from '../src/index.ts'
@@ -54,7 +55,8 @@ asRoot('on this machine', () => {
   })
 
   test('a busy loop gets its share of CPU time, and another one after an update', async () => {
-    const group = await create({ cpus: 0.2 })
+    // The weight lets it have its share on a busy machine, so that the limit alone decides.
+    const group = await create({ cpus: 0.2, cpu: { weight: 10_000 } })
     await runIn(group, 'while :; do :; done')
     const share = async (): Promise<number> => {
       // The first period may spend what the group has saved up.
@@ -294,7 +296,7 @@ asRoot('on this machine', () => {
     if (hierarchies.v1.length === 0) return
     const host = { ...rest, hierarchies: { ...hierarchies, v2: undefined } }
     const options = { parent: undefined, controllers: undefined, temporary: false, moveSelf: false }
-    const group = new Cgroup(host, createPlaces(host, `${prefix}${made++}`, { pids: 50 }, options), true)
+    const group = new Cgroup(host, createPlaces(host, `${prefix}${made++}`, checkLimits({ pids: 50 }), options), true)
     groups.push(group)
     expect(group.paths.v2).toBeUndefined()
     await runIn(group, 'while :; do sleep 60 & sleep 0.001; done')

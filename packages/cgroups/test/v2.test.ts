@@ -2,9 +2,11 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Cgroup } from '../src/cgroup.ts'
+import { checkLimits } from '../src/check.ts'
 import { createPlaces, type CreateOptions } from '../src/create.ts'
 import type { Host } from '../src/hierarchies/host.ts'
 import type { Limits } from '../src/limits.ts'
+import { notCounted } from '../src/network.ts'
 import type { Places } from '../src/places.ts'
 import { unifiedFiles, unifiedUsed } from './recorded.ts'
 
@@ -34,7 +36,13 @@ function makeFolder(path: string): void {
 }
 
 function create(limits: Limits, options: Partial<CreateOptions> = {}): Places {
-  return createPlaces(host, 'one', limits, { parent: undefined, controllers: undefined, temporary: false, moveSelf: false, ...options })
+  return createPlaces(host, 'one', checkLimits(limits), {
+    parent: undefined,
+    controllers: undefined,
+    temporary: false,
+    moveSelf: false,
+    ...options,
+  })
 }
 
 function text(path: string): string {
@@ -154,6 +162,7 @@ test('statistics are in bytes, milliseconds and counts', async () => {
       { device: '8:0', readBytes: 0, writtenBytes: 0, reads: 0, writes: 0 },
     ],
     hugetlb: { '2MB': { current: 0, peak: undefined, max: undefined, refused: 0 } },
+    network: notCounted,
     pressure: {
       cpu: { some: { avg10: 1.5, avg60: 0.8, avg300: 0.2, total: 125 }, full: { avg10: 0, avg60: 0, avg300: 0, total: 0 } },
       memory: { some: { avg10: 0, avg60: 0, avg300: 0, total: 1 }, full: undefined },

@@ -13,6 +13,7 @@ import type { Resources, ThrottleDevice } from './resources.ts'
 export function toSpec(limits: Limits): Resources {
   const checked = checkLimits(limits)
   const { pids, devices, cpuset } = checked
+  if (checked.network !== undefined) throw unsupported('network', 'the specification has no field for bandwidth')
   const spec = present({
     cpu: present({ ...cpuToSpec(checked.cpu), cpus: cpuset.cpus, mems: cpuset.mems }),
     memory: present(memoryToSpec(checked.memory)),

@@ -2,6 +2,7 @@
 
 mod archive;
 mod background;
+mod bpf;
 mod error;
 mod launch;
 mod locks;

@@ -1,0 +1,75 @@
+import { native } from '@box/native'
+import { fromNative } from '@box/core'
+import type { CheckedNetwork } from './checked.ts'
+import type { NetworkStats } from './stats.ts'
+import { unsupported } from './writes.ts'
+
+type Limiter = ReturnType<ReturnType<typeof native>['BandwidthLimiter']['load']>
+
+/** The bandwidth of one group: programs that the kernel runs for each packet of its sockets. They stay until the group is removed. */
+export class Bandwidth {
+  readonly #limiter: Limiter
+  #limits: CheckedNetwork
+
+  private constructor(limiter: Limiter, limits: CheckedNetwork) {
+    this.#limiter = limiter
+    this.#limits = limits
+  }
+
+  /**
+   * Loads the programs; nothing is limited yet.
+   * @throws BoxError `ERR_BOX_PERMISSION`, `ERR_BOX_UNSUPPORTED`.
+   */
+  static load(limits: CheckedNetwork): Bandwidth {
+    return new Bandwidth(
+      called(() => native().BandwidthLimiter.load(ratesOf(limits))),
+      limits,
+    )
+  }
+
+  /** @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` where the group is in no v2 hierarchy, `ERR_BOX_PERMISSION`. */
+  attach(folder: string | undefined): void {
+    if (folder === undefined)
+      throw unsupported('network', 'it has no v2 hierarchy', 'mount one: mount -t cgroup2 none /sys/fs/cgroup/unified')
+    called(() => this.#limiter.attach(folder))
+  }
+
+  /** Changes what is named. */
+  update(limits: CheckedNetwork): void {
+    const { egress = this.#limits.egress, ingress = this.#limits.ingress } = limits
+    called(() => this.#limiter.set(ratesOf({ egress, ingress })))
+    this.#limits = { egress, ingress }
+  }
+
+  stats(): NetworkStats {
+    return called(() => this.#limiter.counters())
+  }
+
+  /** Gives back the descriptors. */
+  close(): void {
+    this.#limiter.close()
+  }
+}
+
+export const notCounted: NetworkStats = {
+  sent: undefined,
+  sentPackets: undefined,
+  sentDropped: undefined,
+  sentDroppedPackets: undefined,
+  received: undefined,
+  receivedPackets: undefined,
+  receivedDropped: undefined,
+  receivedDroppedPackets: undefined,
+}
+
+function ratesOf({ egress, ingress }: CheckedNetwork): { egress?: number; ingress?: number } {
+  return { ...(typeof egress === 'number' ? { egress } : {}), ...(typeof ingress === 'number' ? { ingress } : {}) }
+}
+
+function called<Value>(work: () => Value): Value {
+  try {
+    return work()
+  } catch (thrown) {
+    throw fromNative(thrown, 'limits of bandwidth need CAP_BPF and CAP_NET_ADMIN')
+  }
+}

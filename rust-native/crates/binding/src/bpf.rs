@@ -1,0 +1,109 @@
+//! Limits of bandwidth for a group.
+
+use std::sync::{Mutex, PoisonError};
+
+use box_kernel::bpf::bandwidth::{Bandwidth, Rates};
+use box_kernel::{Failure, Result, SyscallContext};
+use napi::Env;
+use napi_derive::napi;
+use rustix::fs::{Mode, OFlags};
+
+use crate::error::OrThrow;
+use crate::mounts::whole;
+
+/// Bits a second each way. Without a value nothing is limited, but counted.
+#[napi(object)]
+pub struct BandwidthRates {
+    /// What the group sends.
+    pub egress: Option<f64>,
+    /// What it receives.
+    pub ingress: Option<f64>,
+}
+
+/// What went through, in IP packets and their bytes.
+#[napi(object)]
+pub struct BandwidthCounters {
+    /// Bytes that the group sent.
+    pub sent: f64,
+    /// Packets that it sent.
+    pub sent_packets: f64,
+    /// Bytes that it was not let send.
+    pub sent_dropped: f64,
+    /// Packets that it was not let send.
+    pub sent_dropped_packets: f64,
+    /// Bytes that it received.
+    pub received: f64,
+    /// Packets that it received.
+    pub received_packets: f64,
+    /// Bytes that were dropped before it could receive them.
+    pub received_dropped: f64,
+    /// Packets that were dropped before it could receive them.
+    pub received_dropped_packets: f64,
+}
+
+/// BPF programs that limit the bandwidth of one group. What is attached stays attached until the group is removed.
+#[napi]
+pub struct BandwidthLimiter {
+    inner: Mutex<Option<Bandwidth>>,
+}
+
+#[napi]
+impl BandwidthLimiter {
+    /// Loads the programs. Needs CAP_BPF and CAP_NET_ADMIN.
+    #[napi(factory, catch_unwind)]
+    pub fn load(env: &Env, rates: BandwidthRates) -> napi::Result<Self> {
+        let bandwidth = rates_of(&rates).and_then(Bandwidth::load).or_throw(env)?;
+        Ok(Self { inner: Mutex::new(Some(bandwidth)) })
+    }
+
+    /// Limits the group of the v2 hierarchy in that folder.
+    #[napi(catch_unwind)]
+    pub fn attach(&self, env: &Env, folder: String) -> napi::Result<()> {
+        self.with(|bandwidth| {
+            let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let group = rustix::fs::open(folder.as_str(), flags, Mode::empty()).syscall("open").map_err(|it| it.at(&folder))?;
+            bandwidth.attach(std::os::fd::AsFd::as_fd(&group)).map_err(|it| it.at(&folder))
+        })
+        .or_throw(env)
+    }
+
+    /// Changes the rates.
+    #[napi(catch_unwind)]
+    pub fn set(&self, env: &Env, rates: BandwidthRates) -> napi::Result<()> {
+        self.with(|bandwidth| bandwidth.set(rates_of(&rates)?)).or_throw(env)
+    }
+
+    /// What went through since the programs were loaded.
+    #[napi(catch_unwind)]
+    pub fn counters(&self, env: &Env) -> napi::Result<BandwidthCounters> {
+        let [sent, received] = self.with(Bandwidth::counters).or_throw(env)?;
+        // A number of JavaScript is exact to 9 petabytes.
+        #[allow(clippy::cast_precision_loss)]
+        let number = |value: u64| value as f64;
+        Ok(BandwidthCounters {
+            sent: number(sent.passed_bytes),
+            sent_packets: number(sent.passed_packets),
+            sent_dropped: number(sent.dropped_bytes),
+            sent_dropped_packets: number(sent.dropped_packets),
+            received: number(received.passed_bytes),
+            received_packets: number(received.passed_packets),
+            received_dropped: number(received.dropped_bytes),
+            received_dropped_packets: number(received.dropped_packets),
+        })
+    }
+
+    /// Closes the descriptors. A second call does nothing.
+    #[napi(catch_unwind)]
+    pub fn close(&self) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&Bandwidth) -> Result<T>) -> Result<T> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.as_ref().ok_or_else(|| Failure::new("ERR_BOX_STATE", "the limiter is closed")).and_then(work)
+    }
+}
+
+fn rates_of(rates: &BandwidthRates) -> Result<Rates> {
+    Ok(Rates { egress: rates.egress.map(whole).transpose()?, ingress: rates.ingress.map(whole).transpose()? })
+}
