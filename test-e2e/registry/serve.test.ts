@@ -48,9 +48,18 @@ describe('box-registry', () => {
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
     const { headers } = await fetch(`${url}/v2/a/blobs/uploads/`, { method: 'POST' })
     await fetch(`${url}${headers.get('location')}`, { method: 'PATCH', body: 'some bytes' })
-    expect(await readdir(join(root, 'staging/uploads'))).toHaveLength(1)
     child?.kill('SIGTERM')
     expect(await ended(child)).toBe(0)
+    expect(await readdir(join(root, 'staging/uploads'))).toEqual([])
+  })
+
+  test('that is killed leaves nothing of an upload', async () => {
+    const root = join(folder, 'killed')
+    const url = await start(['--root', root, '--port', '0'])
+    const { headers } = await fetch(`${url}/v2/a/blobs/uploads/`, { method: 'POST' })
+    expect((await fetch(`${url}${headers.get('location')}`, { method: 'PATCH', body: 'some bytes' })).status).toBe(202)
+    child?.kill('SIGKILL')
+    await ended(child)
     expect(await readdir(join(root, 'staging/uploads'))).toEqual([])
   })
 

@@ -8,7 +8,7 @@ export interface ServeLimits {
   readonly blobBytes?: number
   /** How many uploads may be open at a time: 256 by default. One more is answered with 429. */
   readonly uploads?: number
-  /** How long an upload may lie untouched before its bytes are removed: a day by default. Also what an earlier process left is removed then. */
+  /** How long an upload may lie untouched before its bytes are removed: a day by default. */
   readonly uploadExpiry?: number
   /** How many connections are held at a time: 1,024 by default. More are closed at once. */
   readonly connections?: number

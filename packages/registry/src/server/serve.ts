@@ -24,7 +24,7 @@ export interface ServeOptions {
   readonly authorize?: Authorize
   /** Refuse whatever would change the store, with 405. */
   readonly readOnly?: boolean
-  /** The folder for the bytes of unfinished uploads, best on the store's own disk. By default a temporary one that goes with the server. */
+  /** The folder for the bytes of unfinished uploads, best on the store's own disk. By default the system's for temporary files. */
   readonly uploads?: string
   /** The repository in which names of the store that are a tag alone are served. By default they are not served. */
   readonly repository?: string

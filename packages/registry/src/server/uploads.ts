@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, mkdtemp, open, readdir, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,14 +8,16 @@ import { Refusal } from './refusal.ts'
 
 const suffix = '.upload'
 
-/** The unfinished uploads: one file each, named by the session's id, in a folder that is made when the first one begins. */
+/**
+ * The unfinished uploads: one open file each. A file has no name any more once it is open, so that its bytes go with the process, however that
+ * ends; systems that don't remove open files keep the name until the upload ends.
+ */
 export class Uploads {
   readonly #named: string | undefined
   readonly #limits: Limits
   readonly #sessions = new Map<string, Upload>()
-  #folder: Promise<string> | undefined
 
-  /** @param folder Where they go. By default a temporary folder, which is removed at the end. */
+  /** @param folder Where they go, made when the first one begins. By default the system's folder for temporary files. */
   constructor(folder: string | undefined, limits: Limits) {
     this.#named = folder
     this.#limits = limits
@@ -38,7 +40,7 @@ export class Uploads {
     if (this.#sessions.size >= this.#limits.uploads)
       throw new Refusal(429, 'TOOMANYREQUESTS', 'too many uploads are open', { headers: { 'Retry-After': 10 } })
     const id = randomUUID()
-    const upload = new Upload(id, repository, async () => join(await this.#makeFolder(), `${id}${suffix}`), algorithm)
+    const upload = new Upload(id, repository, async () => await this.#place(id), algorithm)
     this.#sessions.set(id, upload)
     return upload
   }
@@ -59,17 +61,11 @@ export class Uploads {
   /** Ends all uploads. */
   async close(): Promise<void> {
     for (const upload of this.#sessions.values()) await this.end(upload)
-    if (this.#named === undefined && this.#folder !== undefined) await rm(await this.#folder, { recursive: true, force: true })
   }
 
-  async #makeFolder(): Promise<string> {
-    this.#folder ??= makeFolder(this.#named)
-    try {
-      return await this.#folder
-    } catch (error) {
-      this.#folder = undefined
-      throw error
-    }
+  async #place(id: string): Promise<string> {
+    if (this.#named !== undefined) await mkdir(this.#named, { recursive: true, mode: 0o700 })
+    return join(this.#named ?? tmpdir(), `box-registry-${id}${suffix}`)
   }
 
   async #expire(): Promise<void> {
@@ -84,6 +80,7 @@ export class Upload {
   readonly id: string
   readonly repository: string
   readonly #place: () => Promise<string>
+  /** Where the file has its name still. */
   #path: string | undefined
   #digester: Digester
   #file: FileHandle | undefined
@@ -164,8 +161,12 @@ export class Upload {
   }
 
   async #open(): Promise<FileHandle> {
-    this.#path = await this.#place()
-    return await open(this.#path, 'wx+', 0o600)
+    const path = await this.#place()
+    const file = await open(path, 'wx+', 0o600)
+    await rm(path).catch(() => {
+      this.#path = path
+    })
+    return file
   }
 }
 
@@ -175,12 +176,6 @@ async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): 
     const { bytesWritten } = await file.write(chunk, written, chunk.byteLength - written, position + written)
     written += bytesWritten
   }
-}
-
-async function makeFolder(named: string | undefined): Promise<string> {
-  if (named === undefined) return await mkdtemp(join(tmpdir(), 'box-registry-'))
-  await mkdir(named, { recursive: true, mode: 0o700 })
-  return named
 }
 
 async function namesIn(folder: string): Promise<readonly string[]> {

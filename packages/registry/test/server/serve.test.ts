@@ -85,11 +85,10 @@ describe('close', () => {
     await closing
   })
 
-  test('ends what takes longer than it may, and removes the bytes of unfinished uploads', async () => {
+  test('ends what takes longer than it may, and leaves nothing of unfinished uploads', async () => {
     const served = await serve(new MapStore(), { uploads: folder, limits: { closing: 50 } })
     const { location = '' } = (await ask(served, 'POST', '/v2/a/blobs/uploads/')).headers
     await ask(served, 'PATCH', location, { body: 'some bytes' })
-    expect(await readdir(folder)).toHaveLength(1)
     const stuck = connect(served.port, served.host)
     await new Promise<void>((resolve) => stuck.once('connect', resolve))
     stuck.on('error', () => stuck.destroy())
