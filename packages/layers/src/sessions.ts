@@ -1,7 +1,7 @@
 import type { Digest } from '@box/core'
 import { acquireLock, type HeldLock, type Locks } from '@box/oci'
 import { randomBytes } from 'node:crypto'
-import { appendFile, mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isAbsent } from './unpacked/record.ts'
 
@@ -19,17 +19,25 @@ export class Session {
   readonly id: string
   readonly #folder: string
   readonly #lock: HeldLock
+  readonly #leases: FileHandle
   #count = 0
 
-  private constructor(id: string, folder: string, lock: HeldLock) {
+  private constructor(id: string, folder: string, lock: HeldLock, leases: FileHandle) {
     this.id = id
     this.#folder = folder
     this.#lock = lock
+    this.#leases = leases
   }
 
   static async begin(folder: string, locks: Locks): Promise<Session> {
     const id = randomBytes(8).toString('hex')
-    return new Session(id, folder, await acquireLock(locks, folder, id))
+    const lock = await acquireLock(locks, folder, id)
+    try {
+      return new Session(id, folder, lock, await open(leaseFile(folder, id), 'ax', 0o600))
+    } catch (error) {
+      await lock.release()
+      throw error
+    }
   }
 
   /** A name that nobody else uses. */
@@ -52,14 +60,17 @@ export class Session {
 
   /** Ends the session. What it named must be gone. */
   async end(): Promise<void> {
-    await rm(leaseFile(this.#folder, this.id), { force: true })
-    await this.#lock.release()
+    try {
+      await this.#leases.close()
+      await rm(leaseFile(this.#folder, this.id), { force: true })
+    } finally {
+      await this.#lock.release()
+    }
   }
 
-  /** A line is far shorter than a page: it is appended whole or not at all, and a dead process needs no leases. */
+  /** One write of some lines at the end of the file: it is there whole or not at all, and a dead process needs no leases. */
   async #note(sign: '+' | '-', digests: readonly Digest[]): Promise<void> {
-    if (digests.length === 0) return
-    await appendFile(leaseFile(this.#folder, this.id), digests.map((digest) => `${sign}${digest}\n`).join(''), { mode: 0o600 })
+    if (digests.length > 0) await this.#leases.write(digests.map((digest) => `${sign}${digest}\n`).join(''))
   }
 }
 

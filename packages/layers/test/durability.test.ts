@@ -34,11 +34,14 @@ async function cutPower(layer: string): Promise<void> {
 
 async function contentOf(name: string): Promise<string> {
   const store = await LayerStore.open(folder)
-  const root = await store.mount(name)
-  const content = await root.readFile('/file', 'utf8')
-  await root.close()
-  await store.close()
-  return content
+  try {
+    const root = await store.mount(name)
+    const content = await root.readFile('/file', 'utf8')
+    await root.close()
+    return content
+  } finally {
+    await store.close()
+  }
 }
 
 asRoot('durability', () => {

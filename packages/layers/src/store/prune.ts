@@ -1,10 +1,10 @@
 import { BoxError, type Digest } from '@box/core'
-import { acquireLock } from '@box/oci'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pruned } from '../layer-store.ts'
 import { leasedContent } from '../sessions.ts'
 import { removeTree } from '../unpacked/trees.ts'
+import { whilePruning } from './pruning.ts'
 import { reachableFrom } from './reachable.ts'
 import type { StoreParts } from './store.ts'
 import { sweep } from './sweep.ts'
@@ -15,8 +15,7 @@ import { sweep } from './sweep.ts'
  */
 export async function pruneStore(parts: StoreParts, dryRun: boolean): Promise<Pruned> {
   const { images, layers, locks, folders, session } = parts
-  const lock = await acquireLock(locks, folders.sessions, 'prune')
-  try {
+  return await whilePruning(folders.sessions, locks, async () => {
     const { containers } = await sweep(parts, dryRun)
     const reachable = await reachableFrom(images)
     const leased = await leasedContent(folders.sessions)
@@ -49,9 +48,7 @@ export async function pruneStore(parts: StoreParts, dryRun: boolean): Promise<Pr
       await removeTree(aside)
     }
     return { blobs, layers: unpacked, containers, bytes }
-  } finally {
-    await lock.release()
-  }
+  })
 }
 
 /** A blob that a writer receives, or that got a name in this moment, stays. */

@@ -1,6 +1,5 @@
 import { BoxError, type ByteRange, channels, type Descriptor, type Digest, type Ingest, type Platform } from '@box/core'
 import {
-  acquireLock,
   assertComplete,
   type ImageLayout,
   isDigest,
@@ -33,6 +32,7 @@ import type { UnpackedLayers } from '../unpacked/layers.ts'
 import type { Holds } from './holds.ts'
 import { lowersOf } from './lowers.ts'
 import { pruneStore } from './prune.ts'
+import { waitForPruner } from './pruning.ts'
 import { usageOf } from './usage.ts'
 import { verifyStore } from './verify.ts'
 
@@ -54,6 +54,8 @@ export class Store implements LayerStore {
   readonly path: string
   readonly #parts: StoreParts
   readonly #roots = new Set<OverlayRoot>()
+  /** Images do not change: those of late are not read again. */
+  readonly #images = new Map<Digest, Image>()
   #closing: Promise<void> | undefined
 
   constructor(parts: StoreParts) {
@@ -106,8 +108,15 @@ export class Store implements LayerStore {
 
   async get(name: string, { platform }: { readonly platform?: Platform | undefined } = {}): Promise<Image | undefined> {
     const { images } = this.#open()
+    const remembered = isDigest(name) ? this.#images.get(name) : undefined
+    if (remembered !== undefined && (await images.stat(remembered.digest)) !== undefined) return remembered
     const descriptor = isDigest(name) ? await this.#describe(name) : await images.resolve(name)
-    return descriptor === undefined ? undefined : await loadImage(images, descriptor, platform)
+    if (descriptor === undefined) return undefined
+    const known = this.#images.get(descriptor.digest)
+    if (known !== undefined) return known
+    const image = await loadImage(images, descriptor, platform)
+    this.#remember(image)
+    return image
   }
 
   async list(): Promise<readonly NamedImage[]> {
@@ -254,6 +263,15 @@ export class Store implements LayerStore {
     return image
   }
 
+  #remember(image: Image): void {
+    this.#images.delete(image.digest)
+    this.#images.set(image.digest, image)
+    for (const oldest of this.#images.keys()) {
+      if (this.#images.size <= rememberedImages) break
+      this.#images.delete(oldest)
+    }
+  }
+
   async #describe(digest: Digest): Promise<Descriptor | undefined> {
     const { images } = this.#open()
     const found = await images.stat(digest)
@@ -287,7 +305,7 @@ export class Store implements LayerStore {
 
   async #waitForPrune(): Promise<void> {
     const { locks, folders } = this.#open()
-    await (await acquireLock(locks, folders.sessions, 'prune')).release()
+    await waitForPruner(folders.sessions, locks)
   }
 
   /** Unpacks what is not, and checks that each layer is what the configuration says. Gives the diffIDs. */
@@ -304,6 +322,9 @@ export class Store implements LayerStore {
     return image?.layers.map(({ diffID }) => diffID) ?? []
   }
 }
+
+/** How many images a store keeps in memory. */
+const rememberedImages = 32
 
 const configTypes = new Set<string>([mediaTypes.config, mediaTypes.dockerConfig])
 
