@@ -4,6 +4,7 @@ import { applyAll } from './apply.ts'
 import { checkLimits } from './check.ts'
 import { compile } from './compile.ts'
 import { createPlaces } from './create.ts'
+import { eventsOf, type CgroupEvent, type EventKind } from './events.ts'
 import { setFrozen } from './freeze.ts'
 import { thisHost, type Host } from './hierarchies/host.ts'
 import { allProcesses, killAll, processesAt } from './kill.ts'
@@ -158,6 +159,21 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     }
   }
 
+  /**
+   * What the kernel tells of the group from now on, until it is closed: that it became populated or empty, frozen or thawed, and on v2 what its
+   * memory and pids controllers count. Nothing is polled; a state that changes back at once may not be seen. Aborting `signal` rejects with its reason.
+   *
+   * @param options.kinds Only these; all that the group's hierarchies tell by default.
+   * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` for a kind that they do not tell: of memory and pids on v1; `ERR_BOX_STATE`.
+   */
+  events(options: { readonly kinds?: readonly EventKind[]; readonly signal?: AbortSignal } = {}): AsyncGenerator<CgroupEvent, void, void> {
+    this.#checkOpen()
+    const { kinds, signal } = options
+    const ended = this.#ending.signal
+    const events = eventsOf(this.#places, kinds, signal === undefined ? ended : AbortSignal.any([ended, signal]))
+    return untilAborted(events, signal)
+  }
+
   /** The ids of the processes in the group and in the groups below it. */
   async processes(): Promise<number[]> {
     this.#checkOpen()
@@ -242,4 +258,13 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
         `The group cannot be ${what}: it is the top of a hierarchy and holds every process of the machine`,
       )
   }
+}
+
+async function* untilAborted<Item>(
+  items: AsyncGenerator<Item, void, void>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Item, void, void> {
+  signal?.throwIfAborted()
+  yield* items
+  signal?.throwIfAborted()
 }

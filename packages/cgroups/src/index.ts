@@ -1,4 +1,5 @@
 export { Cgroup, type CgroupOptions } from './cgroup.ts'
+export type { CgroupEvent, EventKind } from './events.ts'
 export type * from './limits.ts'
 export type * from './stats.ts'
 export { fromSpec } from './spec/from-spec.ts'
