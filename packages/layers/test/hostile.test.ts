@@ -109,6 +109,7 @@ linux('hostile content', () => {
     await expect(store.import(join(folder, 'absent'))).rejects.toMatchObject({ code: 'ERR_BOX_NOT_FOUND' })
     await expect(store.import(join(folder, 'outside/canary'))).rejects.toMatchObject({ code: 'ERR_BOX_INVALID_ARGUMENT' })
     await expect(store.create({ add: { '/x': join(folder, 'absent') } })).rejects.toMatchObject({ code: 'ERR_BOX_NOT_FOUND' })
+    await expect(LayerStore.open(join(folder, 'outside/canary/store'))).rejects.toMatchObject({ name: 'BoxError', errno: 'ENOTDIR' })
     expect(await store.get('absent')).toBeUndefined()
     expect(await store.get(digestOf('absent'))).toBeUndefined()
   })

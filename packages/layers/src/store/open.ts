@@ -13,10 +13,15 @@ import { isAbsent } from '../unpacked/record.ts'
 import { Holds } from './holds.ts'
 import { Store, type StoreParts } from './store.ts'
 import { sweep } from './sweep.ts'
+import { systemCalls } from '../system-calls.ts'
 
 /** Opens a store. See `LayerStore.open`. */
 export async function openStore(given: string, options: OpenOptions = {}): Promise<LayerStore> {
   if (process.platform !== 'linux') throw new BoxError('ERR_BOX_UNSUPPORTED', `a layer store needs Linux, not ${process.platform}`)
+  return await systemCalls(() => openOnLinux(given, options))
+}
+
+async function openOnLinux(given: string, options: OpenOptions): Promise<LayerStore> {
   const path = resolve(given)
   const { create = true, durability = 'pull' } = options
   if (!create && !(await isThere(join(path, 'oci-layout'))))

@@ -35,6 +35,7 @@ import { pruneStore } from './prune.ts'
 import { waitForPruner } from './pruning.ts'
 import { usageOf } from './usage.ts'
 import { verifyStore } from './verify.ts'
+import { systemCalls } from '../system-calls.ts'
 
 /** What an open store consists of. */
 export interface StoreParts {
@@ -72,13 +73,15 @@ export class Store implements LayerStore {
   }
 
   async ingest(descriptor: Descriptor, options: { readonly signal?: AbortSignal } = {}): Promise<Ingest> {
-    const { images, layers } = this.#open()
-    options.signal?.throwIfAborted()
-    await this.#hold([parseDigest(descriptor.digest)])
-    const answer = await images.ingest(descriptor, options)
-    if (answer.state === 'present' && layerCompression(descriptor.mediaType) !== undefined)
-      await layers.unpackStored(descriptor, options.signal)
-    return answer
+    return await systemCalls(async () => {
+      const { images, layers } = this.#open()
+      options.signal?.throwIfAborted()
+      await this.#hold([parseDigest(descriptor.digest)])
+      const answer = await images.ingest(descriptor, options)
+      if (answer.state === 'present' && layerCompression(descriptor.mediaType) !== undefined)
+        await layers.unpackStored(descriptor, options.signal)
+      return answer
+    })
   }
 
   async resolve(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<Descriptor | undefined> {
@@ -86,37 +89,41 @@ export class Store implements LayerStore {
   }
 
   async tag(name: string, { mediaType, digest, size, annotations, platform, artifactType }: Descriptor): Promise<void> {
-    const { images, layers, holds, durable } = this.#open()
-    const descriptor: Descriptor = {
-      mediaType,
-      digest,
-      size,
-      ...(annotations === undefined ? {} : { annotations }),
-      ...(platform === undefined ? {} : { platform }),
-      ...(artifactType === undefined ? {} : { artifactType }),
-    }
-    const below = await descriptorsBelow(images, descriptor)
-    const digests = below.map((place) => place.digest)
-    await this.#hold(digests)
-    await assertComplete(images, descriptor)
-    const diffIDs: Digest[] = []
-    for (const place of below) diffIDs.push(...(await this.#checkLayers(images, layers, place)))
-    await images.tag(name, descriptor)
-    await holds.settle([...digests, ...diffIDs])
-    durable.imageComplete()
+    await systemCalls(async () => {
+      const { images, layers, holds, durable } = this.#open()
+      const descriptor: Descriptor = {
+        mediaType,
+        digest,
+        size,
+        ...(annotations === undefined ? {} : { annotations }),
+        ...(platform === undefined ? {} : { platform }),
+        ...(artifactType === undefined ? {} : { artifactType }),
+      }
+      const below = await descriptorsBelow(images, descriptor)
+      const digests = below.map((place) => place.digest)
+      await this.#hold(digests)
+      await assertComplete(images, descriptor)
+      const diffIDs: Digest[] = []
+      for (const place of below) diffIDs.push(...(await this.#checkLayers(images, layers, place)))
+      await images.tag(name, descriptor)
+      await holds.settle([...digests, ...diffIDs])
+      durable.imageComplete()
+    })
   }
 
   async get(name: string, { platform }: { readonly platform?: Platform | undefined } = {}): Promise<Image | undefined> {
-    const { images } = this.#open()
-    const remembered = isDigest(name) ? this.#images.get(name) : undefined
-    if (remembered !== undefined && (await images.stat(remembered.digest)) !== undefined) return remembered
-    const descriptor = isDigest(name) ? await this.#describe(name) : await images.resolve(name)
-    if (descriptor === undefined) return undefined
-    const known = this.#images.get(descriptor.digest)
-    if (known !== undefined) return known
-    const image = await loadImage(images, descriptor, platform)
-    this.#remember(image)
-    return image
+    return await systemCalls(async () => {
+      const { images } = this.#open()
+      const remembered = isDigest(name) ? this.#images.get(name) : undefined
+      if (remembered !== undefined && (await images.stat(remembered.digest)) !== undefined) return remembered
+      const descriptor = isDigest(name) ? await this.#describe(name) : await images.resolve(name)
+      if (descriptor === undefined) return undefined
+      const known = this.#images.get(descriptor.digest)
+      if (known !== undefined) return known
+      const image = await loadImage(images, descriptor, platform)
+      this.#remember(image)
+      return image
+    })
   }
 
   async list(): Promise<readonly NamedImage[]> {
@@ -129,114 +136,132 @@ export class Store implements LayerStore {
   }
 
   async create(options: CreateOptions): Promise<Image> {
-    const { from, add = {}, config = {}, platform, tag, signal } = options
-    const base = from === undefined ? undefined : await this.#image(from, platform)
-    checkPlatform(base, platform)
-    const layers: NewLayer[] = []
-    for (const [target, path] of Object.entries(add)) {
-      if (!target.startsWith('/') || target.includes('\0'))
-        throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `add: ${JSON.stringify(target)} is not an absolute path`)
-      const packing: Packing = {
-        kind: 'folder',
-        path,
-        options: { prefix: target, withoutParents: base !== undefined, owner: { uid: 0, gid: 0 }, ...epochOf(config) },
+    return await systemCalls(async () => {
+      const { from, add = {}, config = {}, platform, tag, signal } = options
+      const base = from === undefined ? undefined : await this.#image(from, platform)
+      checkPlatform(base, platform)
+      const layers: NewLayer[] = []
+      for (const [target, path] of Object.entries(add)) {
+        if (!target.startsWith('/') || target.includes('\0'))
+          throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `add: ${JSON.stringify(target)} is not an absolute path`)
+        const packing: Packing = {
+          kind: 'folder',
+          path,
+          options: { prefix: target, withoutParents: base !== undefined, owner: { uid: 0, gid: 0 }, ...epochOf(config) },
+        }
+        const layer = await this.#pack(packing, signal)
+        if (layer !== undefined) layers.push(layer)
       }
-      const layer = await this.#pack(packing, signal)
-      if (layer !== undefined) layers.push(layer)
-    }
-    return await this.#build(base, layers, config, { platform, tag, signal })
+      return await this.#build(base, layers, config, { platform, tag, signal })
+    })
   }
 
   async import(path: string, options: ImportOptions = {}): Promise<Image> {
-    const { platform, signal } = options
-    const source = await findSource(path, options)
-    if (source.kind === 'folder') {
-      const { keepsOwners } = this.#open().privileges
-      const packing: Packing = { kind: 'folder', path, options: keepsOwners ? {} : { owner: { uid: 0, gid: 0 } } }
-      const layer = await this.#pack(packing, signal)
-      return await this.#build(undefined, layer === undefined ? [] : [layer], {}, { platform, tag: options.tag, signal })
-    }
-    const image = await loadImage(source.images, source.descriptor, platform)
-    await copyGraph(source.images, this, image, { signal })
-    const tag = options.tag ?? source.name
-    if (tag !== undefined) await this.tag(tag, image)
-    return await this.#image(image.digest)
+    return await systemCalls(async () => {
+      const { platform, signal } = options
+      const source = await findSource(path, options)
+      if (source.kind === 'folder') {
+        const { keepsOwners } = this.#open().privileges
+        const packing: Packing = { kind: 'folder', path, options: keepsOwners ? {} : { owner: { uid: 0, gid: 0 } } }
+        const layer = await this.#pack(packing, signal)
+        return await this.#build(undefined, layer === undefined ? [] : [layer], {}, { platform, tag: options.tag, signal })
+      }
+      const image = await loadImage(source.images, source.descriptor, platform)
+      await copyGraph(source.images, this, image, { signal })
+      const tag = options.tag ?? source.name
+      if (tag !== undefined) await this.tag(tag, image)
+      return await this.#image(image.digest)
+    })
   }
 
   async export(image: Image | string, path: string, options: ExportOptions = {}): Promise<void> {
-    const { images } = this.#open()
-    const descriptor = typeof image === 'string' && !isDigest(image) ? await images.resolve(image) : await this.#image(image)
-    if (descriptor === undefined) throw new BoxError('ERR_BOX_NOT_FOUND', `the store has no image ${JSON.stringify(image)}`)
-    const target = layout(path)
-    await copyGraph(images, target, descriptor, { signal: options.signal })
-    const name = options.tag ?? (typeof image === 'string' && !isDigest(image) ? image : undefined)
-    const { mediaType, digest, size } = descriptor
-    await target.tag(name ?? digest, { mediaType, digest, size })
+    await systemCalls(async () => {
+      const { images } = this.#open()
+      const descriptor = typeof image === 'string' && !isDigest(image) ? await images.resolve(image) : await this.#image(image)
+      if (descriptor === undefined) throw new BoxError('ERR_BOX_NOT_FOUND', `the store has no image ${JSON.stringify(image)}`)
+      const target = layout(path)
+      await copyGraph(images, target, descriptor, { signal: options.signal })
+      const name = options.tag ?? (typeof image === 'string' && !isDigest(image) ? image : undefined)
+      const { mediaType, digest, size } = descriptor
+      await target.tag(name ?? digest, { mediaType, digest, size })
+    })
   }
 
   async mount(given: Image | string, options: MountOptions = {}): Promise<MountedRoot> {
-    const { privileges, folders, session, layers } = this.#open()
-    const image = await this.#image(given, options.platform)
-    return await channels.mount.tracePromise(
-      async () => {
-        const diffIDs = image.layers.map(({ diffID }) => diffID)
-        const content = [image.digest, image.manifest.config.digest, ...image.layers.map(({ descriptor }) => descriptor.digest)]
-        const lease = await session.lease([...new Set([...content, ...diffIDs, ...chainIDs(diffIDs)])])
-        await this.#waitForPrune()
-        const closed = async (): Promise<void> => {
-          this.#roots.delete(root)
-          await lease.release()
-        }
-        const context = { privileges, empty: folders.empty, containers: folders.containers, newName: () => session.newName() }
-        const root = await mountRoot(context, image, await lowersOf(layers, image), options, closed).catch(async (error: unknown) => {
-          await lease.release()
-          throw error
-        })
-        this.#roots.add(root)
-        return root
-      },
-      { image: image.digest },
-    )
+    return await systemCalls(async () => {
+      const { privileges, folders, session, layers } = this.#open()
+      const image = await this.#image(given, options.platform)
+      return await channels.mount.tracePromise(
+        async () => {
+          const diffIDs = image.layers.map(({ diffID }) => diffID)
+          const content = [image.digest, image.manifest.config.digest, ...image.layers.map(({ descriptor }) => descriptor.digest)]
+          const lease = await session.lease([...new Set([...content, ...diffIDs, ...chainIDs(diffIDs)])])
+          await this.#waitForPrune()
+          const closed = async (): Promise<void> => {
+            this.#roots.delete(root)
+            await lease.release()
+          }
+          const context = { privileges, empty: folders.empty, containers: folders.containers, newName: () => session.newName() }
+          const root = await mountRoot(context, image, await lowersOf(layers, image), options, closed).catch(async (error: unknown) => {
+            await lease.release()
+            throw error
+          })
+          this.#roots.add(root)
+          return root
+        },
+        { image: image.digest },
+      )
+    })
   }
 
   async commit(root: MountedRoot, options: CommitOptions = {}): Promise<Image> {
-    const { tag, signal, ...settings } = options
-    if (!(root instanceof OverlayRoot) || !this.#roots.has(root))
-      throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'the root was not mounted by this store, or is closed')
-    const { writable, image, userXattr } = root.parts()
-    return await channels.commit.tracePromise(
-      async () => {
-        const owner = this.#open().privileges.keepsOwners ? {} : { owner: { uid: 0, gid: 0 } }
-        const layer =
-          writable === undefined
-            ? undefined
-            : await this.#pack(
-                { kind: 'upper', fd: writable.upper, marks: marksOf({ userXattr }), options: { ...owner, ...epochOf(settings) } },
-                signal,
-              )
-        return await this.#build(image, layer === undefined ? [] : [layer], settings, { tag, signal })
-      },
-      { image: image.digest },
-    )
+    return await systemCalls(async () => {
+      const { tag, signal, ...settings } = options
+      if (!(root instanceof OverlayRoot) || !this.#roots.has(root))
+        throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'the root was not mounted by this store, or is closed')
+      const { writable, image, userXattr } = root.parts()
+      return await channels.commit.tracePromise(
+        async () => {
+          const owner = this.#open().privileges.keepsOwners ? {} : { owner: { uid: 0, gid: 0 } }
+          const layer =
+            writable === undefined
+              ? undefined
+              : await this.#pack(
+                  { kind: 'upper', fd: writable.upper, marks: marksOf({ userXattr }), options: { ...owner, ...epochOf(settings) } },
+                  signal,
+                )
+          return await this.#build(image, layer === undefined ? [] : [layer], settings, { tag, signal })
+        },
+        { image: image.digest },
+      )
+    })
   }
 
   async prune({ dryRun = false }: PruneOptions = {}): Promise<Pruned> {
-    return await pruneStore(this.#open(), dryRun)
+    return await systemCalls(async () => {
+      return await pruneStore(this.#open(), dryRun)
+    })
   }
 
   async verify({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<Verification> {
-    return await verifyStore(this.#open(), signal)
+    return await systemCalls(async () => {
+      return await verifyStore(this.#open(), signal)
+    })
   }
 
   async usage(): Promise<StoreUsage> {
-    return await usageOf(this.#open())
+    return await systemCalls(async () => {
+      return await usageOf(this.#open())
+    })
   }
 
   async close(): Promise<void> {
-    if (this.#roots.size > 0)
-      throw new BoxError('ERR_BOX_STATE', `${this.#roots.size} roots of the store are still mounted: close them first`)
-    this.#closing ??= this.#close()
-    await this.#closing
+    await systemCalls(async () => {
+      if (this.#roots.size > 0)
+        throw new BoxError('ERR_BOX_STATE', `${this.#roots.size} roots of the store are still mounted: close them first`)
+      this.#closing ??= this.#close()
+      await this.#closing
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,6 +5,7 @@ import { open } from 'node:fs/promises'
 import { nativeCall, nativeSync } from '../native.ts'
 import type { UnpackedLayers } from './layers.ts'
 import type { StagedTree } from './staging.ts'
+import { systemCalls } from '../system-calls.ts'
 
 type Unpacker = InstanceType<ReturnType<typeof native>['LayerUnpacker']>
 
@@ -51,7 +52,7 @@ class LayerWriter implements BlobWriter {
   ): Promise<LayerWriter> {
     const writer = new LayerWriter(descriptor, staged, layers, signal)
     try {
-      await writer.#start()
+      await systemCalls(() => writer.#start())
       signal?.throwIfAborted()
     } catch (error) {
       await writer.#end()
@@ -152,7 +153,7 @@ class LayerWriter implements BlobWriter {
     this.#signal?.throwIfAborted()
     if (this.#ended !== undefined) throw new BoxError('ERR_BOX_STATE', 'the blob writer has ended')
     if (this.#running !== undefined) throw new BoxError('ERR_BOX_STATE', 'another call of the blob writer is not done yet')
-    const running = work()
+    const running = systemCalls(work)
     this.#running = running
     try {
       await running
