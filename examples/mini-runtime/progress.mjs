@@ -1,5 +1,5 @@
 // Prints what happens: on a terminal the running line is redrawn, elsewhere only finished lines are printed.
-const terminal = process.stdout.isTTY === true
+const terminal = process.stdout.isTTY
 const clear = '\r\u001B[2K'
 let running = ''
 

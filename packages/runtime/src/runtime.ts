@@ -66,7 +66,7 @@ export function createRuntime(parts: RuntimeParts = {}): Runtime {
 const shared = createRuntime()
 
 /** `Runtime.start` over the default parts. */
-export const start: Runtime['start'] = shared.start
+export const start: Runtime['start'] = (image, command, options) => shared.start(image, command, options)
 
 /** `Runtime.run` over the default parts. */
-export const run: Runtime['run'] = shared.run
+export const run: Runtime['run'] = (image, command, options) => shared.run(image, command, options)

@@ -37,7 +37,7 @@ export async function startContainer(
       } catch (error) {
         await releases.close().catch((failure: unknown) => {
           throw new AggregateError([error, failure], 'a container could not be started, and not everything could be given back', {
-            cause: failure,
+            cause: error,
           })
         })
         throw error

@@ -1,0 +1,259 @@
+// The public surface of @box/layers. Written by: node scripts/api.mjs --write
+
+// index.d.ts
+export type * from './image.ts';
+export * from './layer-store.ts';
+export type * from './mounted-root.ts';
+export type * from './options.ts';
+
+// image.d.ts
+import type { Descriptor, Digest, Platform } from '@box/core';
+import type { ImageConfig, Manifest } from '@box/oci';
+/** One image for one platform, as it is in a store. Immutable: another tag, config or layer is another image. It can be used as its own descriptor. */
+export interface Image extends Descriptor {
+    /** The digest of the manifest, by which the image is known. */
+    readonly digest: Digest;
+    readonly manifest: Manifest;
+    /** The manifest's bytes as they were received. */
+    readonly bytes: Uint8Array;
+    readonly config: ImageConfig;
+    /** The configuration's bytes as they were received. */
+    readonly configBytes: Uint8Array;
+    /** The platform that the configuration names. */
+    readonly platform: Platform;
+    /** From the lowest up. */
+    readonly layers: readonly ImageLayer[];
+}
+/** One layer of an image. */
+export interface ImageLayer {
+    /** The digest of the layer's tar, uncompressed: what it is unpacked under. */
+    readonly diffID: Digest;
+    /** The blob that holds it, as the manifest describes it. */
+    readonly descriptor: Descriptor;
+}
+/** A name in a store, and what it stands for. */
+export interface NamedImage {
+    readonly name: string;
+    /** The manifest, or an index of several platforms. */
+    readonly descriptor: Descriptor;
+}
+
+// layer-store.d.ts
+import type { Descriptor, Digest, ImageSink, Platform } from '@box/core';
+import type { Image, NamedImage } from './image.ts';
+import type { MountedRoot, Usage } from './mounted-root.ts';
+import type { CommitOptions, CreateOptions, ExportOptions, ImportOptions, MountOptions, OpenOptions, PruneOptions } from './options.ts';
+/**
+ * Images at rest: an OCI image layout on disk, beside it every layer unpacked once, and what the containers write.
+ * Many processes can use one store at a time.
+ */
+export interface LayerStore extends ImageSink {
+    /** The store's folder, absolute. */
+    readonly path: string;
+    /** Makes an image from folders and files, on another image where `from` is given. */
+    create(options: CreateOptions): Promise<Image>;
+    /** Takes in an OCI layout folder, or a folder that is a root file system. */
+    import(path: string, options?: ImportOptions): Promise<Image>;
+    /** Writes an image, or all that a name stands for, to an OCI layout folder; what is there stays. */
+    export(image: Image | string, path: string, options?: ExportOptions): Promise<void>;
+    /** The image of that name, or of that manifest digest. `platform` chooses where there are several; default: this machine's. */
+    get(name: string, options?: {
+        readonly platform?: Platform | undefined;
+    }): Promise<Image | undefined>;
+    /** All names, in their order. */
+    list(): Promise<readonly NamedImage[]>;
+    /** Gives a name. An `Image` is its own descriptor. @throws BoxError `ERR_BOX_BLOB_ABSENT`, `ERR_BOX_DIGEST_MISMATCH` for a diffID that does not hold. */
+    tag(name: string, descriptor: Descriptor): Promise<void>;
+    /** Takes a name away; the content goes with the next `prune()`. Says whether it was there. */
+    remove(name: string): Promise<boolean>;
+    /** Makes a root from an image (or its name). @throws BoxError `ERR_BOX_NOT_FOUND`, `ERR_BOX_UNSUPPORTED` where no overlay can be had. */
+    mount(image: Image | string, options?: MountOptions): Promise<MountedRoot>;
+    /** Makes an image of a root: its image's layers, and one more with what was written. The root stays as it is. */
+    commit(root: MountedRoot, options?: CommitOptions): Promise<Image>;
+    /** Removes what no name leads to and nobody uses. */
+    prune(options?: PruneOptions): Promise<Pruned>;
+    /** Reads everything and compares it with its digest. */
+    verify(options?: {
+        readonly signal?: AbortSignal | undefined;
+    }): Promise<Verification>;
+    /** What the store takes on the disk. */
+    usage(): Promise<StoreUsage>;
+    /** Ends the use of the store. @throws BoxError `ERR_BOX_STATE` while roots are mounted. */
+    close(): Promise<void>;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+/** The way to a store. */
+export declare const LayerStore: {
+    /**
+     * Opens the store in that folder, which is made where it is missing, and removes what dead processes left in it.
+     * @throws BoxError `ERR_BOX_STORE_INVALID` for a folder that is something else, or was made with other privileges; `ERR_BOX_NOT_FOUND` without `create`;
+     * `ERR_BOX_UNSUPPORTED` on other systems than Linux
+     */
+    open(path: string, options?: OpenOptions): Promise<LayerStore>;
+};
+/** What `prune` removed, or would. */
+export interface Pruned {
+    readonly blobs: readonly Digest[];
+    /** By diffID. */
+    readonly layers: readonly Digest[];
+    /** Writable layers that dead processes left. */
+    readonly containers: readonly string[];
+    readonly bytes: number;
+}
+/** What `verify` found. */
+export interface Verification {
+    readonly blobs: number;
+    readonly layers: number;
+    readonly problems: readonly Problem[];
+}
+export interface Problem {
+    readonly kind: 'blob-damaged' | 'blob-absent' | 'layer-damaged';
+    readonly digest: Digest;
+    readonly message: string;
+}
+export interface StoreUsage {
+    readonly blobs: Usage;
+    readonly layers: Usage;
+    readonly containers: Usage;
+}
+
+// mounted-root.d.ts
+import type { Root } from '@box/core';
+import type { Image } from './image.ts';
+/** One difference between a root and its image, seen in the writable layer alone. */
+export interface Change {
+    readonly kind: 'added' | 'modified' | 'removed';
+    /** Absolute, inside the root. */
+    readonly path: string;
+}
+/** What a root has written so far. */
+export interface Usage {
+    /** Of disk or memory. */
+    readonly bytes: number;
+    readonly inodes: number;
+}
+/**
+ * An image's file tree, to read and, copy on write, to change. The mount is attached nowhere: it is there for as long as `fd` is open.
+ * Every path is resolved inside the root (openat2(2), RESOLVE_IN_ROOT): links of the image lead nowhere else.
+ */
+export interface MountedRoot extends Root {
+    readonly image: Image;
+    readonly readOnly: boolean;
+    /** Where writes go; `none` for a read-only root. */
+    readonly upperKind: 'none' | 'disk' | 'tmpfs';
+    /** The bytes of a regular file. @throws BoxError `ERR_BOX_NOT_FOUND`, `ERR_BOX_INVALID_ARGUMENT` where it is no regular file. */
+    readFile(path: string): Promise<Buffer>;
+    readFile(path: string, encoding: 'utf8'): Promise<string>;
+    /** Writes a regular file, new or in place of its old content. `mode` is of new files: 0o644 by default. */
+    writeFile(path: string, content: string | Uint8Array, options?: {
+        readonly mode?: number;
+    }): Promise<void>;
+    /** Makes a folder, and those above it that are missing. `mode`: 0o755 by default. What is there already is left as it is. */
+    mkdir(path: string, options?: {
+        readonly mode?: number;
+    }): Promise<void>;
+    /** The names in a folder. */
+    readdir(path: string): Promise<string[]>;
+    readlink(path: string): Promise<string>;
+    symlink(target: string, path: string): Promise<void>;
+    /** Removes a file, or a folder with all that is in it. Nothing happens where nothing is there. */
+    remove(path: string): Promise<void>;
+    /** What was changed, in the order of the paths. @throws BoxError `ERR_BOX_STATE` for a root that is closed. */
+    changes(): AsyncIterable<Change>;
+    /** What was written. */
+    usage(): Promise<Usage>;
+    /** Gives the mount back and throws away what was written. */
+    close(): Promise<void>;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+// options.d.ts
+import type { Platform, Size, UserNamespaceTarget } from '@box/core';
+import type { Image } from './image.ts';
+export interface OpenOptions {
+    /** Makes the folder where it is missing. Default: true. */
+    readonly create?: boolean | undefined;
+    /**
+     * What survives a power cut. `pull` (the default): blobs and names at once, unpacked layers soon after their image is complete (before that
+     * they are unpacked again). `full`: all at once. `none`: nothing is promised but to processes that end.
+     */
+    readonly durability?: 'full' | 'pull' | 'none' | undefined;
+}
+/** What a command in the image is started with (image-spec, config.md). What is left out stays as in the image that it is made from. */
+export interface ImageSettings {
+    readonly entrypoint?: readonly string[] | undefined;
+    readonly cmd?: readonly string[] | undefined;
+    /** Variables by name; they are added to those of the image that it is made from. */
+    readonly env?: Readonly<Record<string, string>> | undefined;
+    /** Labels by name; they are added to those of the image that it is made from. */
+    readonly labels?: Readonly<Record<string, string>> | undefined;
+    readonly workingDir?: string | undefined;
+    /** `user`, `uid`, `user:group`, `uid:gid` … as config.md has it. */
+    readonly user?: string | undefined;
+    readonly exposedPorts?: readonly string[] | undefined;
+    readonly volumes?: readonly string[] | undefined;
+    readonly stopSignal?: string | undefined;
+    readonly author?: string | undefined;
+    /** For the image's history: how the layer was made. Default: `box`. */
+    readonly createdBy?: string | undefined;
+    /** For the image's history. */
+    readonly comment?: string | undefined;
+    /** When the image was made. Default: the beginning of 1970, so that the same content gives the same digest. */
+    readonly created?: Date | undefined;
+}
+/** Where a layer's content comes from: a folder or file of the caller's. Links in it are kept as links, never followed. */
+export type LayerContent = string;
+export interface CreateOptions {
+    /** The image (or its name) whose layers come first. Default: none. */
+    readonly from?: Image | string | undefined;
+    /**
+     * Folders and files by the absolute path that they have in the image. Each becomes a layer, in this order, and belongs to id 0. Folders
+     * above it that `from` does not have are made, of mode 0o755. Default: no layer of its own.
+     */
+    readonly add?: Readonly<Record<string, LayerContent>> | undefined;
+    readonly config?: ImageSettings | undefined;
+    /** Default: the platform of `from`, else this machine's. */
+    readonly platform?: Platform | undefined;
+    /** A name to give the image. */
+    readonly tag?: string | undefined;
+    readonly signal?: AbortSignal | undefined;
+}
+export interface CommitOptions extends ImageSettings {
+    readonly tag?: string | undefined;
+    readonly signal?: AbortSignal | undefined;
+}
+export interface ImportOptions {
+    /** The name to give what was imported. Default: the name that it has where it comes from, if it has one. */
+    readonly tag?: string | undefined;
+    /** Which platform to take where there are several. Default: this machine's. */
+    readonly platform?: Platform | undefined;
+    readonly signal?: AbortSignal | undefined;
+}
+export interface ExportOptions {
+    /** The name that the image has there. Default: none; for a name of the store, that name. */
+    readonly tag?: string | undefined;
+    readonly signal?: AbortSignal | undefined;
+}
+export interface MountOptions {
+    /** Nothing can be written. Default: false. */
+    readonly readOnly?: boolean | undefined;
+    /**
+     * As root: the user namespace in which the root is used. Its id 0 is the owner of what belongs to id 0 in the image. Default: none, owners
+     * are as the image has them. As an ordinary user it cannot be chosen: the root has one of its own, in which the caller is id 0 and all files are the
+     * caller's.
+     */
+    readonly userNamespace?: UserNamespaceTarget | undefined;
+    /**
+     * Where writes go: beside the store, or to memory up to a size (as root). Default: `disk`, and where the file system of the store cannot hold an
+     * overlay's upper folder, memory up to half of what the machine has. `upperKind` of the root says which it became.
+     */
+    readonly upper?: 'disk' | {
+        readonly tmpfs: Size;
+    } | undefined;
+    /** The platform where the name stands for several. Default: this machine's. */
+    readonly platform?: Platform | undefined;
+}
+export interface PruneOptions {
+    /** Only says what would be removed. Default: false. */
+    readonly dryRun?: boolean | undefined;
+}

@@ -1,0 +1,530 @@
+// The public surface of @box/namespaces. Written by: node scripts/api.mjs --write
+
+// index.d.ts
+export * from './capabilities.ts';
+export * from './handle.ts';
+export { launch, spawn } from './launch.ts';
+export * from './mounts.ts';
+export * from './options.ts';
+export { plan, Plan } from './plan.ts';
+export type * from './plan/steps.ts';
+export * from './seccomp.ts';
+export { defaultSeccompProfile } from './seccomp/default-profile.ts';
+export { createUserNamespace, type UserNamespace } from './user-namespace.ts';
+
+// capabilities.d.ts
+/** The capabilities by their numbers (linux/capability.h), in the order of the bits. */
+export declare const capabilityNames: readonly ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_DAC_READ_SEARCH', 'CAP_FOWNER', 'CAP_FSETID', 'CAP_KILL', 'CAP_SETGID', 'CAP_SETUID', 'CAP_SETPCAP', 'CAP_LINUX_IMMUTABLE', 'CAP_NET_BIND_SERVICE', 'CAP_NET_BROADCAST', 'CAP_NET_ADMIN', 'CAP_NET_RAW', 'CAP_IPC_LOCK', 'CAP_IPC_OWNER', 'CAP_SYS_MODULE', 'CAP_SYS_RAWIO', 'CAP_SYS_CHROOT', 'CAP_SYS_PTRACE', 'CAP_SYS_PACCT', 'CAP_SYS_ADMIN', 'CAP_SYS_BOOT', 'CAP_SYS_NICE', 'CAP_SYS_RESOURCE', 'CAP_SYS_TIME', 'CAP_SYS_TTY_CONFIG', 'CAP_MKNOD', 'CAP_LEASE', 'CAP_AUDIT_WRITE', 'CAP_AUDIT_CONTROL', 'CAP_SETFCAP', 'CAP_MAC_OVERRIDE', 'CAP_MAC_ADMIN', 'CAP_SYSLOG', 'CAP_WAKE_ALARM', 'CAP_BLOCK_SUSPEND', 'CAP_AUDIT_READ', 'CAP_PERFMON', 'CAP_BPF', 'CAP_CHECKPOINT_RESTORE'];
+export type CapabilityName = (typeof capabilityNames)[number];
+/** The five sets of capabilities(7). A set that is left out is empty. */
+export interface Capabilities {
+    readonly bounding?: readonly CapabilityName[] | undefined;
+    readonly effective?: readonly CapabilityName[] | undefined;
+    readonly permitted?: readonly CapabilityName[] | undefined;
+    readonly inheritable?: readonly CapabilityName[] | undefined;
+    readonly ambient?: readonly CapabilityName[] | undefined;
+}
+/** What container engines leave to a container by default, without CAP_NET_RAW, which lets a process forge packets. */
+export declare const standardCapabilities: readonly CapabilityName[];
+
+// handle.d.ts
+import type { BoxError, ProcessTarget } from '@box/core';
+import type { Readable, Writable } from 'node:stream';
+/** How a process ended. */
+export interface Result {
+    /** From 0 to 255, or null where a signal ended it. */
+    readonly exitCode: number | null;
+    /** The signal that ended it, or null. */
+    readonly signal: NodeJS.Signals | null;
+    /** Milliseconds from the call of `spawn` to the exit. */
+    readonly durationMs: number;
+    /** Whether `timeout` ended it. */
+    readonly timedOut: boolean;
+    /** Processor time in milliseconds, of the process and of those of its children that it waited for. */
+    readonly cpu: {
+        readonly user: number;
+        readonly system: number;
+    };
+    /** The largest resident set of the process or of one such child, in bytes. */
+    readonly maxRss: number;
+    /** Where the exit could not be read (`ERR_BOX_EXIT_STOLEN`): `exitCode` and `signal` are then null. */
+    readonly error?: BoxError;
+}
+/** A process that was started. */
+export interface Process extends ProcessTarget {
+    /** The process as the caller sees it. */
+    readonly pid: number;
+    /** Refers to the process until it has ended (pidfd_open(2)); it stays the handle's own. @throws BoxError `ERR_BOX_STATE` after that. */
+    readonly pidfd: number;
+    /** Standard input: an ended stream where it is not a pipe. */
+    readonly stdin: Writable;
+    /** Standard output: an ended stream where it is not a pipe. With a terminal, what the terminal shows. */
+    readonly stdout: Readable;
+    /** Standard error: an ended stream where it is not a pipe. */
+    readonly stderr: Readable;
+    /** How it ended. Never rejects. */
+    readonly exited: Promise<Result>;
+    /**
+     * Sends a signal (default `SIGTERM`). Gives false where the process has ended already.
+     * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` for an unknown signal, `ERR_BOX_PERMISSION`.
+     */
+    kill(signal?: NodeJS.Signals | number): boolean;
+    /** Kills the process where it still runs, waits for its end, closes the streams and the pidfd. Idempotent. */
+    close(): Promise<void>;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+// launch.d.ts
+import type { Process } from './handle.ts';
+import type { SpawnOptions } from './options.ts';
+import { type Plan } from './plan.ts';
+/**
+ * Starts a command. Resolves when its program runs, that is after execve(2) has succeeded.
+ * The process ends when the caller does, unless it is `detached`.
+ * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` for an option, `ERR_BOX_COMMAND_NOT_FOUND` where the program is not there, `ERR_BOX_PERMISSION`,
+ * `ERR_BOX_UNSUPPORTED`, `ERR_BOX_SYSTEM` with `step`, `syscall`, `errno` and `path` of what failed.
+ */
+export declare function spawn(command: readonly string[], options?: SpawnOptions): Promise<Process>;
+/** Starts what a plan says. A plan can be launched any number of times. See `spawn`. */
+export declare function launch(compiled: Plan, options?: {
+    readonly signal?: AbortSignal | undefined;
+}): Promise<Process>;
+
+// mounts.d.ts
+import type { Size } from '@box/core';
+/** How mounts and unmounts reach other mount namespaces (mount_namespaces(7)). The `r` forms hold for all mounts below, too. */
+export type Propagation = 'private' | 'slave' | 'shared' | 'unbindable' | 'rprivate' | 'rslave' | 'rshared' | 'runbindable';
+/** What every mount can be given. */
+export interface MountAttributes {
+    /** Where it is mounted: an absolute path inside the root, resolved there. What is missing of it is made. */
+    readonly target: string;
+    readonly readOnly?: boolean | undefined;
+    readonly nosuid?: boolean | undefined;
+    readonly nodev?: boolean | undefined;
+    readonly noexec?: boolean | undefined;
+    readonly noatime?: boolean | undefined;
+    readonly nosymfollow?: boolean | undefined;
+    readonly propagation?: Propagation | undefined;
+}
+/** A file or folder of the caller's, by its path or by a descriptor of it (of a detached mount, too). */
+export interface BindMount extends MountAttributes {
+    readonly type: 'bind';
+    readonly source: string | {
+        readonly fd: number;
+    };
+    /** Whether mounts below the source are brought along. Default: true. The attributes then hold for all of them. */
+    readonly recursive?: boolean | undefined;
+}
+/** An empty file system in memory (tmpfs(5)). */
+export interface TmpfsMount extends MountAttributes {
+    readonly type: 'tmpfs';
+    /** Default: half of the machine's memory. */
+    readonly size?: Size | undefined;
+    /** The top folder's mode. Default: 0o1777. */
+    readonly mode?: number | undefined;
+    readonly uid?: number | undefined;
+    readonly gid?: number | undefined;
+}
+/** Terminals of the container's own (devpts). */
+export interface DevptsMount extends MountAttributes {
+    readonly type: 'devpts';
+    /** The group that terminals belong to. Default: none, since 5 need not be mapped. */
+    readonly gid?: number | undefined;
+    /** Default: 0o620. */
+    readonly mode?: number | undefined;
+    /** Default: 0o666. */
+    readonly ptmxmode?: number | undefined;
+}
+/** File systems that show a namespace: processes, the kernel's objects, message queues, cgroups (v1 and v2 as the host has them). */
+export interface KernelMount extends MountAttributes {
+    readonly type: 'proc' | 'sysfs' | 'mqueue' | 'cgroup';
+}
+export type Mount = BindMount | TmpfsMount | DevptsMount | KernelMount;
+/** A device node (mknod(2)), or a fifo. In a user namespace, where none can be made, the host's node of that number is bound. */
+export interface Device {
+    readonly path: string;
+    readonly type: 'char' | 'block' | 'fifo';
+    readonly major?: number | undefined;
+    readonly minor?: number | undefined;
+    /** Default: 0o666. */
+    readonly mode?: number | undefined;
+    readonly uid?: number | undefined;
+    readonly gid?: number | undefined;
+}
+/** What runtime-spec's config-linux.md names under "Default Filesystems", as container engines mount it. */
+export declare const standardMounts: readonly Mount[];
+/** The nodes that runtime-spec's config-linux.md names under "Default Devices"; the links in /dev come with them. */
+export declare const standardDevices: readonly Device[];
+/** Kernel interfaces that container engines hide by default. */
+export declare const standardMaskedPaths: readonly string[];
+/** Kernel interfaces that container engines make read-only by default. */
+export declare const standardReadOnlyPaths: readonly string[];
+
+// options.d.ts
+import type { CgroupTarget, IdMapping, ProcessTarget, Root } from '@box/core';
+import type { Capabilities, CapabilityName } from './capabilities.ts';
+import type { Device, Mount, Propagation } from './mounts.ts';
+import type { SeccompProfile } from './seccomp.ts';
+/** The kinds of namespace, by the names of the runtime specification (config-linux.md, "Namespaces"; namespaces(7)). */
+export type NamespaceKind = 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup';
+/** A namespace held by a descriptor. The descriptor stays the giver's. */
+export interface NamespaceTarget {
+    readonly fd: number;
+}
+/**
+ * Which namespace of a kind the process gets: one of its own (`new`), the caller's (`host`), that of another process, one held by a
+ * descriptor, or one at a path (`/proc/PID/ns/net`, or where it is pinned).
+ */
+export type NamespaceChoice = 'new' | 'host' | ProcessTarget | NamespaceTarget | `/${string}`;
+/** Who the process is inside its user namespace. */
+export interface User {
+    readonly uid: number;
+    readonly gid: number;
+    readonly additionalGids?: readonly number[];
+}
+/** A resource limit (getrlimit(2)), `RLIMIT_` left out: `nofile`, `nproc`, `core`. `Infinity` is no limit. `hard` is `soft` by default. */
+export interface ResourceLimit {
+    readonly soft: number;
+    readonly hard?: number;
+}
+export type ResourceLimitName = 'as' | 'core' | 'cpu' | 'data' | 'fsize' | 'locks' | 'memlock' | 'msgqueue' | 'nice' | 'nofile' | 'nproc' | 'rss' | 'rtprio' | 'rttime' | 'sigpending' | 'stack';
+/**
+ * Where a standard stream leads: a stream of the handle (`pipe`), the caller's own (`inherit`), /dev/null (`ignore`), or a descriptor
+ * of the caller's, which stays the caller's.
+ */
+export type StandardStream = 'pipe' | 'inherit' | 'ignore' | number;
+/** What a process is to be. Everything is optional: without an option the process differs from its caller in nothing but its program. */
+export interface SpawnOptions {
+    /**
+     * The namespaces that are not the caller's: a list of kinds that are to be new, or a choice for each kind. Default: none.
+     * A caller without CAP_SYS_ADMIN gets no other new namespace than those that come with a new user namespace.
+     */
+    readonly namespaces?: readonly NamespaceKind[] | {
+        readonly [Kind in NamespaceKind]?: NamespaceChoice | undefined;
+    } | undefined;
+    /**
+     * The maps of a new user namespace. Default: those of `root.userNamespace` where there is one; else the caller's ids, each as 0
+     * inside (as root: all of the caller's ids as they are).
+     */
+    readonly uidMappings?: readonly IdMapping[] | undefined;
+    readonly gidMappings?: readonly IdMapping[] | undefined;
+    /** The host's name inside a new uts namespace. */
+    readonly hostname?: string | undefined;
+    /** The NIS domain name inside a new uts namespace. */
+    readonly domainname?: string | undefined;
+    /** Kernel parameters by name (`net.ipv4.ip_forward`), of namespaces that are new. */
+    readonly sysctls?: Readonly<Record<string, string>> | undefined;
+    /** The file tree that becomes the root. Needs a mount namespace of its own. Default: the caller's root. */
+    readonly root?: Root | undefined;
+    /** Makes the root read-only; mounts on it are as they are. Default: false. */
+    readonly readOnlyRoot?: boolean | undefined;
+    /** How mounts inside a new mount namespace and those outside reach one another. Default: `private`. */
+    readonly rootPropagation?: Propagation | undefined;
+    /**
+     * What is mounted inside a new mount namespace, in this order. Default: `standardMounts` with a `root`; without one a fresh /proc where
+     * the pid namespace is new.
+     */
+    readonly mounts?: readonly Mount[] | undefined;
+    /** Device nodes made below the root, after the mounts. Default: `standardDevices` with a `root`, else none. */
+    readonly devices?: readonly Device[] | undefined;
+    /** Paths that are hidden: folders by an empty read-only one, files by /dev/null. What is not there is passed over. */
+    readonly maskedPaths?: readonly string[] | undefined;
+    /** Paths that are made read-only. What is not there is passed over. */
+    readonly readOnlyPaths?: readonly string[] | undefined;
+    /** The cgroup that the process is born in. Default: the caller's. */
+    readonly cgroup?: CgroupTarget | undefined;
+    /** Resource limits. Default: the caller's. */
+    readonly rlimits?: {
+        readonly [Name in ResourceLimitName]?: ResourceLimit | undefined;
+    } | undefined;
+    /** From -1000 to 1000 (proc_pid_oom_score_adj(5)). Default: the caller's. */
+    readonly oomScoreAdj?: number | undefined;
+    /** The user and groups. Default: in a new user namespace 0 and 0, else the caller's. */
+    readonly user?: User | undefined;
+    /** The file mode creation mask. Default: 0o022. */
+    readonly umask?: number | undefined;
+    /**
+     * Capabilities (capabilities(7)): a list for the bounding, permitted and effective sets, or each set by itself. The
+     * inheritable and ambient sets are empty unless they are given. Default: what the kernel gives.
+     */
+    readonly capabilities?: readonly CapabilityName[] | Capabilities | undefined;
+    /** Whether the program and all it starts can gain no privilege by execve (PR_SET_NO_NEW_PRIVS). Default: false. */
+    readonly noNewPrivileges?: boolean | undefined;
+    /** A filter of system calls (runtime-spec config-linux.md, "Seccomp"). Default: none. */
+    readonly seccomp?: SeccompProfile | undefined;
+    /** The environment. Default: only `PATH`, with the usual folders; nothing is inherited unless it is given. */
+    readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+    /** The working directory, inside the root. Default: `/` with a `root`, else the caller's. */
+    readonly cwd?: string | undefined;
+    /**
+     * Standard input, output and error, and after them descriptors of the caller's that become 3, 4 and so on inside; one word is for all
+     * three. Every other descriptor is closed. Default: `['ignore', 'pipe', 'pipe']`.
+     */
+    readonly stdio?: 'pipe' | 'inherit' | 'ignore' | readonly [StandardStream, StandardStream, StandardStream, ...number[]] | undefined;
+    /**
+     * Runs an init as process 1 that starts the command, forwards signals to it and reaps what is orphaned. Needs a new pid namespace.
+     * Default: false, the command is process 1 itself.
+     */
+    readonly init?: boolean | undefined;
+    /** Lets the process live on when the caller ends. Default: false. */
+    readonly detached?: boolean | undefined;
+    /** Milliseconds after which the process is killed and the result says `timedOut`. Default: none. */
+    readonly timeout?: number | undefined;
+    /** Ends the launch, or kills the process once it runs. */
+    readonly signal?: AbortSignal | undefined;
+}
+
+// plan.d.ts
+import type { SpawnOptions } from './options.ts';
+import type { PlanData } from './plan/steps.ts';
+/** A launch, compiled: plain data that can be printed, compared and launched any number of times. */
+export declare class Plan {
+    #private;
+    /** The steps. */
+    readonly data: PlanData;
+    /** Milliseconds after which the process is killed. */
+    readonly timeout: number | undefined;
+    /** @internal */
+    constructor(data: PlanData, timeout: number | undefined);
+    /** As the launcher reads it. */
+    get encoded(): Uint8Array;
+    /** What will be done, in words, step by step. */
+    toString(): string;
+}
+/**
+ * Compiles a command and its options to a plan. Nothing is opened and nothing is started.
+ * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` for an option with a value that cannot be, `ERR_BOX_PERMISSION` for id maps that the caller cannot have.
+ */
+export declare function plan(command: readonly string[], options?: SpawnOptions): Plan;
+
+// plan/steps.d.ts
+/**
+ * A launch plan as data. The launcher's side of the same words is `rust-native/crates/plan/src/steps.rs`.
+ */
+import type { NamespaceKind } from '../options.ts';
+/** Where a given descriptor comes from: a copy of one of the caller's, a path, a pipe that the caller writes or reads, or /dev/null. */
+export type GivenSlot = {
+    readonly from: 'fd';
+    readonly fd: number;
+} | {
+    readonly from: 'path';
+    readonly path: string;
+} | {
+    readonly from: 'input' | 'output' | 'null';
+};
+/** A descriptor of the plan: one that is given, or what a step of `prepare` opens. */
+export type SlotReference = {
+    readonly given: number;
+} | {
+    readonly prepared: number;
+};
+export interface Join {
+    /** Several where the slot is a pidfd. */
+    readonly kinds: readonly NamespaceKind[];
+    readonly slot: SlotReference;
+}
+/** `MOUNT_ATTR_…` by name (mount_setattr(2)). */
+export type Attribute = 'readOnly' | 'nosuid' | 'nodev' | 'noexec' | 'noatime' | 'nosymfollow';
+export type PrepareStep = {
+    readonly do: 'source';
+    readonly path: string;
+    readonly recursive: boolean;
+    readonly attributes: readonly Attribute[];
+} | {
+    readonly do: 'tree';
+    readonly slot: SlotReference;
+    readonly recursive: boolean;
+    readonly attributes: readonly Attribute[];
+} | {
+    readonly do: 'device';
+    readonly path: string;
+    readonly type: 'char' | 'block';
+    readonly major: number;
+    readonly minor: number;
+};
+export type EnterStep = {
+    readonly do: 'become';
+    readonly uid: number;
+    readonly gid: number;
+} | {
+    readonly do: 'hostname';
+    readonly name: string;
+} | {
+    readonly do: 'domainname';
+    readonly name: string;
+} | {
+    readonly do: 'loopback';
+} | {
+    readonly do: 'cgroupNamespace';
+} | {
+    readonly do: 'sysctl';
+    readonly name: string;
+    readonly value: string;
+} | {
+    readonly do: 'rlimit';
+    readonly resource: string;
+    readonly soft: number;
+    readonly hard: number;
+} | {
+    readonly do: 'oomScoreAdj';
+    readonly value: number;
+} | {
+    readonly do: 'propagation';
+    readonly propagation: string;
+} | {
+    readonly do: 'root';
+    readonly slot: SlotReference;
+    readonly source: string;
+} | {
+    readonly do: 'mount';
+    readonly kind: string;
+    readonly target: string;
+    /** Names and values; an empty value is a flag. */
+    readonly parameters: readonly (readonly [string, string])[];
+    readonly attributes: readonly Attribute[];
+    readonly propagation?: string | undefined;
+    /** Whether the caller's own is bound where the kernel refuses a new one. */
+    readonly orBind?: boolean | undefined;
+} | {
+    readonly do: 'bind';
+    readonly slot: SlotReference;
+    readonly source: string;
+    readonly target: string;
+    readonly recursive: boolean;
+    readonly attributes: readonly Attribute[];
+    readonly propagation?: string | undefined;
+} | {
+    readonly do: 'attributes';
+    readonly target: string;
+    readonly recursive: boolean;
+    readonly attributes: readonly Attribute[];
+} | {
+    readonly do: 'device';
+    readonly path: string;
+    readonly type: 'char' | 'block' | 'fifo';
+    readonly major: number;
+    readonly minor: number;
+    readonly mode: number;
+    readonly uid: number;
+    readonly gid: number;
+    /** The caller's node, which is bound. Without one the node is made. */
+    readonly slot?: SlotReference | undefined;
+} | {
+    readonly do: 'link';
+    readonly path: string;
+    readonly value: string;
+} | {
+    readonly do: 'pivot';
+} | {
+    readonly do: 'readOnlyPath';
+    readonly path: string;
+} | {
+    readonly do: 'mask';
+    readonly path: string;
+} | {
+    readonly do: 'umask';
+    readonly mask: number;
+} | {
+    readonly do: 'directory';
+    readonly path: string;
+} | {
+    readonly do: 'terminal';
+} | {
+    readonly do: 'bounding';
+    readonly capabilities: bigint;
+} | {
+    readonly do: 'user';
+    readonly uid: number;
+    readonly gid: number;
+    readonly groups: readonly number[] | undefined;
+} | {
+    readonly do: 'capabilities';
+    readonly effective: bigint;
+    readonly permitted: bigint;
+    readonly inheritable: bigint;
+    readonly ambient: bigint;
+} | {
+    readonly do: 'noNewPrivileges';
+} | {
+    readonly do: 'seccomp';
+    readonly flags: number;
+    readonly filter: Uint8Array;
+};
+/** What is launched. */
+export interface PlanData {
+    readonly detached: boolean;
+    readonly init: boolean;
+    readonly denySetgroups: boolean;
+    readonly mapSelf: boolean;
+    /** Those that come with the clone. */
+    readonly namespaces: readonly NamespaceKind[];
+    readonly joins: readonly Join[];
+    /** The content of uid_map and gid_map; empty without a new user namespace. */
+    readonly uidMap: string;
+    readonly gidMap: string;
+    readonly cgroupV2: string;
+    readonly cgroupV1: readonly string[];
+    readonly given: readonly GivenSlot[];
+    /** Which given slot becomes descriptor 0, 1, 2 and so on. */
+    readonly descriptors: readonly number[];
+    readonly prepare: readonly PrepareStep[];
+    readonly enter: readonly EnterStep[];
+    readonly command: readonly string[];
+    readonly environment: readonly string[];
+}
+
+// seccomp.d.ts
+/** A filter of system calls, as the runtime specification writes it (config-linux.md, "Seccomp"). */
+export interface SeccompProfile {
+    readonly defaultAction: SeccompAction;
+    /** The error of `SCMP_ACT_ERRNO` as the default. Default: EPERM (1). */
+    readonly defaultErrnoRet?: number | undefined;
+    /** The architectures whose calls are filtered, beside the machine's own. Calls of any other kill the process. */
+    readonly architectures?: readonly string[] | undefined;
+    readonly flags?: readonly SeccompFlag[] | undefined;
+    readonly syscalls?: readonly SeccompRule[] | undefined;
+}
+export type SeccompAction = 'SCMP_ACT_KILL' | 'SCMP_ACT_KILL_PROCESS' | 'SCMP_ACT_KILL_THREAD' | 'SCMP_ACT_TRAP' | 'SCMP_ACT_ERRNO' | 'SCMP_ACT_TRACE' | 'SCMP_ACT_LOG' | 'SCMP_ACT_ALLOW';
+export type SeccompFlag = 'SECCOMP_FILTER_FLAG_TSYNC' | 'SECCOMP_FILTER_FLAG_LOG' | 'SECCOMP_FILTER_FLAG_SPEC_ALLOW';
+export interface SeccompRule {
+    /** Names of system calls. One that this machine does not have is passed over. */
+    readonly names: readonly string[];
+    readonly action: SeccompAction;
+    readonly errnoRet?: number | undefined;
+    /** Conditions on the arguments, all of which must hold; rules that differ only here are alternatives. */
+    readonly args?: readonly SeccompArgument[] | undefined;
+}
+export interface SeccompArgument {
+    /** Which argument, from 0 to 5. */
+    readonly index: number;
+    readonly value: number | bigint;
+    /** The second value of `SCMP_CMP_MASKED_EQ`: what the masked argument is compared with. */
+    readonly valueTwo?: number | bigint | undefined;
+    readonly op: SeccompOperator;
+}
+export type SeccompOperator = 'SCMP_CMP_NE' | 'SCMP_CMP_LT' | 'SCMP_CMP_LE' | 'SCMP_CMP_EQ' | 'SCMP_CMP_GE' | 'SCMP_CMP_GT' | 'SCMP_CMP_MASKED_EQ';
+
+// seccomp/default-profile.d.ts
+import type { SeccompProfile } from '../seccomp.ts';
+/**
+ * The filter that containers get by default. What is refused fails with EPERM; clone3, whose flags a filter cannot see, and calls newer
+ * than this list fail with ENOSYS, which makes C libraries use the older call.
+ */
+export declare const defaultSeccompProfile: SeccompProfile;
+
+// user-namespace.d.ts
+import { type IdMapping, type UserNamespaceTarget } from '@box/core';
+/** A user namespace that no process needs to be in. It is there until it is closed, and as long as somebody uses it. */
+export interface UserNamespace extends UserNamespaceTarget {
+    /** Idempotent. */
+    close(): Promise<void>;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+/**
+ * Makes a user namespace with the given maps (user_namespaces(7)): to mount layers with its ids, and to start processes in.
+ * @throws BoxError `ERR_BOX_PERMISSION` for maps that the caller may not write, `ERR_BOX_INVALID_ARGUMENT` for maps that overlap.
+ */
+export declare function createUserNamespace(maps: {
+    readonly uidMappings: readonly IdMapping[];
+    readonly gidMappings: readonly IdMapping[];
+}): Promise<UserNamespace>;

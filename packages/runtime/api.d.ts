@@ -1,0 +1,240 @@
+// The public surface of @box/runtime. Written by: node scripts/api.mjs --write
+
+// index.d.ts
+export { Container } from './container.ts';
+export * from './options.ts';
+export { RunError, type Exit, type RunResult } from './result.ts';
+export { createRuntime, run, start, type Runtime, type RuntimeParts } from './runtime.ts';
+export { sandboxCapabilities } from './sandbox.ts';
+
+// container.d.ts
+import type { Cgroup, Stats } from '@box/cgroups';
+import type { ProcessTarget } from '@box/core';
+import type { Image, MountedRoot } from '@box/layers';
+import type { Process } from '@box/namespaces';
+import type { Readable, Writable } from 'node:stream';
+import type { Releases } from './releases.ts';
+import type { Exit } from './result.ts';
+/** A container that was started. Its root and its cgroup are there until `close()`. */
+export declare class Container implements ProcessTarget {
+    #private;
+    /** 64 hexadecimal digits. */
+    readonly id: string;
+    readonly image: Image;
+    /** What runs as process 1, with its arguments. */
+    readonly command: readonly string[];
+    /** The container's file tree, as the host may use it: read, write, list the changes, commit. */
+    readonly root: MountedRoot;
+    /** The cgroup, or undefined where none was asked for and none could be made. */
+    readonly cgroup: Cgroup | undefined;
+    /** How it ended. Never rejects. */
+    readonly exited: Promise<Exit>;
+    constructor(parts: {
+        readonly id: string;
+        readonly image: Image;
+        readonly command: readonly string[];
+        readonly root: MountedRoot;
+        readonly cgroup: Cgroup | undefined;
+        readonly process: Process;
+        readonly started: number;
+        readonly releases: Releases;
+    });
+    /** Process 1 of the container, as the caller sees it. */
+    get pid(): number;
+    get pidfd(): number;
+    get stdin(): Writable;
+    get stdout(): Readable;
+    get stderr(): Readable;
+    /** Sends a signal to process 1 (default `SIGTERM`). Gives false where it has ended already. */
+    kill(signal?: NodeJS.Signals | number): boolean;
+    /** What the container uses. @throws BoxError `ERR_BOX_STATE` where it has no cgroup. */
+    stats(): Promise<Stats | undefined>;
+    /** Kills what still runs, then gives back the cgroup, the root with all that was written to it, and the ids. Idempotent. */
+    close(): Promise<void>;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+// options.d.ts
+import type { Platform, Size } from '@box/core';
+import type { Limits } from '@box/cgroups';
+import type { CapabilityName, Mount, SeccompProfile, SpawnOptions } from '@box/namespaces';
+/** Which ids a container's ids are outside. */
+export type UserNamespaceChoice = 
+/**
+ * A user namespace of the container's own. As root a free range of 65,536 ids; otherwise the caller's user is 0 inside, and there is no
+ * other.
+ */
+'auto'
+/** No user namespace: 0 inside is 0 outside. Only for images and commands that are trusted like the caller itself. */
+ | 'host';
+/** What a container may use. */
+export interface ContainerLimits extends Limits {
+    /** How much the container may write to its root: the writable layer is then a tmpfs of that size, which counts as its memory. */
+    readonly disk?: Size;
+}
+/** How a container is started. Everything is optional: what is left out comes from the image, and then from the sandbox's defaults. */
+export interface StartOptions {
+    /** Variables beside the image's; `undefined` takes one away. Nothing of the caller's environment is inherited. */
+    readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+    /** Default: the image's working directory. It is made where it is missing. */
+    readonly cwd?: string | undefined;
+    /** As the image configuration writes it: `user`, `uid`, `user:group`, `uid:gid`. Default: the image's. */
+    readonly user?: string | undefined;
+    /** Instead of the image's entrypoint. */
+    readonly entrypoint?: readonly string[] | undefined;
+    /** Default: the first 12 characters of the container's id. */
+    readonly hostname?: string | undefined;
+    /** Default: 1,024 processes where a cgroup can be made, and nothing else. A limit that is asked for and can't be had is an error. */
+    readonly limits?: ContainerLimits | undefined;
+    /** `none`, the default: a network namespace with nothing but the loopback interface. `host`: the caller's network. */
+    readonly network?: 'none' | 'host' | undefined;
+    /** Mounts beside those that every container has. */
+    readonly mounts?: readonly Mount[] | undefined;
+    /** Makes the root read-only. Default: false. */
+    readonly readOnly?: boolean | undefined;
+    /** Default: `auto`. */
+    readonly userns?: UserNamespaceChoice | undefined;
+    /** Default: the standard list of @box/namespaces without CAP_MKNOD and CAP_AUDIT_WRITE. */
+    readonly capabilities?: readonly CapabilityName[] | undefined;
+    /** Runs an init as process 1 that forwards signals and reaps. Default: false, the command is process 1. */
+    readonly init?: boolean | undefined;
+    /** As in `spawn`. Default: `['ignore', 'pipe', 'pipe']`. */
+    readonly stdio?: SpawnOptions['stdio'];
+    readonly rlimits?: SpawnOptions['rlimits'];
+    /** A filter of system calls. Default: the default profile of @box/namespaces. */
+    readonly seccomp?: SeccompProfile | undefined;
+    /** Milliseconds after which the container is killed. */
+    readonly timeout?: number | undefined;
+    /** Ends the pull, the start or the container. */
+    readonly signal?: AbortSignal | undefined;
+    /** For images of several platforms. Default: this machine's. */
+    readonly platform?: Platform | undefined;
+    /** Whether an image that is named is asked for at its registry: `missing`, the default, only where the store does not have it. */
+    readonly pull?: 'missing' | 'always' | 'never' | undefined;
+}
+/** As `StartOptions`, for a command whose output is text. */
+export interface RunOptions extends Omit<StartOptions, 'stdio'> {
+    /** What the command reads from its standard input. Default: nothing. */
+    readonly input?: string | Uint8Array | undefined;
+    /** Throws a `RunError` when the command does not end with exit code 0. Default: true. */
+    readonly check?: boolean | undefined;
+    /** How much output is collected, for each of the two streams. Default: 16MiB. More ends the command and is `ERR_BOX_LIMIT`. */
+    readonly maxOutput?: Size | undefined;
+}
+
+// releases.d.ts
+/**
+ * What was acquired on the way to a running container, released in reverse order. Every release is tried, also when one before it failed;
+ * the first failure is thrown at the end.
+ */
+export declare class Releases {
+    #private;
+    /** Adds a release. Those added last run first. */
+    add(release: () => Promise<void>): void;
+    /** Runs them all; a second call waits for the first. */
+    close(): Promise<void>;
+}
+
+// result.d.ts
+import { BoxError } from '@box/core';
+import type { Result } from '@box/namespaces';
+/** How a container ended: what is known of its first process, and what its cgroup counted. */
+export interface Exit extends Result {
+    /** Whether the kernel killed a process of the container because the memory limit was reached. */
+    readonly oomKilled: boolean;
+    /**
+     * The most memory that the container held at once, in bytes, page cache included, as its cgroup counted it. Without a cgroup, or on a
+     * kernel that does not count it: the largest resident set of its processes.
+     */
+    readonly peakMemory: number;
+}
+/** What `run` gives: the exit, and the output as text (UTF-8). */
+export interface RunResult extends Exit {
+    readonly stdout: string;
+    readonly stderr: string;
+}
+/** A command that ended with another exit code than 0, by a signal or by its time limit. It carries the whole result. */
+export declare class RunError extends BoxError implements RunResult {
+    readonly name: string;
+    readonly exitCode: number | null;
+    readonly signal: NodeJS.Signals | null;
+    readonly durationMs: number;
+    readonly timedOut: boolean;
+    readonly oomKilled: boolean;
+    readonly peakMemory: number;
+    readonly maxRss: number;
+    readonly cpu: {
+        readonly user: number;
+        readonly system: number;
+    };
+    readonly stdout: string;
+    readonly stderr: string;
+    constructor(command: readonly string[], result: RunResult);
+}
+
+// runtime.d.ts
+import type { Cgroup } from '@box/cgroups';
+import type { Image, LayerStore } from '@box/layers';
+import type { spawn } from '@box/namespaces';
+import type { Registry } from '@box/registry';
+import type { Container } from './container.ts';
+import type { RunOptions, StartOptions } from './options.ts';
+import type { RunResult } from './result.ts';
+/** The parts that a runtime is made of. Each has a default; each can be another object with the same functions. */
+export interface RuntimeParts {
+    /** Default: the store of the user who runs this: as root in /var/lib/box/store, otherwise in .local/share/box/store of the home folder. */
+    readonly store?: LayerStore | undefined;
+    /** Default: a client of @box/registry, made at the first pull. */
+    readonly registry?: Registry | undefined;
+    /** Starts the process. Default: `spawn` of @box/namespaces. */
+    readonly launch?: typeof spawn | undefined;
+    /** Makes the cgroup. Default: `Cgroup` of @box/cgroups. */
+    readonly cgroups?: Pick<typeof Cgroup, 'create'> | undefined;
+}
+/** A container runtime: functions over one set of parts. */
+export interface Runtime {
+    /** The store, opened at the first call. */
+    store(): Promise<LayerStore>;
+    /**
+     * Starts a command in a new container. Resolves when the program runs.
+     * @param image A name, looked for in the store and then at its registry, or an image of the store.
+     * @param command The command and its arguments. Default: the image's. An entrypoint stays in front of it.
+     * @throws BoxError `ERR_BOX_NOT_FOUND` for an image that is nowhere, `ERR_BOX_COMMAND_NOT_FOUND`, `ERR_BOX_CGROUP_UNSUPPORTED`,
+     * `ERR_BOX_PERMISSION` with the step that lacks a privilege, and what pulling throws.
+     */
+    start(image: string | Image, command?: readonly string[], options?: StartOptions): Promise<Container>;
+    /**
+     * Runs a command to its end and collects its output; nothing of the container is left afterwards.
+     * @throws RunError where the command does not end with exit code 0, unless `check` is false; and what `start` throws.
+     */
+    run(image: string | Image, command?: readonly string[], options?: RunOptions): Promise<RunResult>;
+    /** Closes the store where the runtime has opened it. Idempotent. */
+    close(): Promise<void>;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+/** Makes a runtime of the given parts; nothing is opened or connected before it is used. */
+export declare function createRuntime(parts?: RuntimeParts): Runtime;
+/** `Runtime.start` over the default parts. */
+export declare const start: Runtime['start'];
+/** `Runtime.run` over the default parts. */
+export declare const run: Runtime['run'];
+
+// sandbox.d.ts
+import type { CgroupTarget, Root, UserNamespaceTarget } from '@box/core';
+import { type CapabilityName, type SpawnOptions, type User } from '@box/namespaces';
+import type { StartOptions } from './options.ts';
+/** The capabilities of a container that asks for no others. */
+export declare const sandboxCapabilities: readonly CapabilityName[];
+/** What has been made and looked up for one container. */
+export interface Made {
+    readonly id: string;
+    readonly root: Root;
+    readonly userNamespace: UserNamespaceTarget | undefined;
+    readonly cgroup: CgroupTarget | undefined;
+    readonly user: User;
+    readonly home: string;
+    readonly env: Readonly<Record<string, string | undefined>>;
+    readonly cwd: string;
+}
+/** Translates a container's options and parts to the options of `spawn`: the one place where the sandbox is put together. */
+export declare function sandbox(parts: Made, options: StartOptions): SpawnOptions;
