@@ -60,7 +60,8 @@ function siteOf(host: Host, parent: CreateOptions['parent']): Site {
     const { v2, v1 } = parent
     return hierarchy.version === 2 ? v2 : hierarchy.controllers.map((it) => v1.get(canonical(it))).find((it) => it !== undefined)
   }
-  const { v2: unified } = host.hierarchies
+  // Beside v1 a v2 hierarchy is useful, not necessary.
+  const unified = host.hierarchies.v2?.readOnly === true && host.hierarchies.v1.length > 0 ? undefined : host.hierarchies.v2
   const folder = unified && parentIn(unified)
   const v2 = unified && folder !== undefined ? { hierarchy: unified, own: homeOf(memberFolder(unified, own)), parent: folder } : undefined
   const v1 = new Map<string, { hierarchy: Hierarchy; parent: string }>()
@@ -76,9 +77,13 @@ function siteOf(host: Host, parent: CreateOptions['parent']): Site {
   return { v2, v1, where: (controller) => (v1.has(controller) ? 1 : given.has(controller) ? 2 : undefined) }
 }
 
+function leafName(): string {
+  return markName('box-self', thisProcess())
+}
+
 /** The group that this process was started in, if `moveSelf` has moved it from there. */
-function homeOf(folder: string | undefined): string | undefined {
-  const leaf = `/${markName('self', thisProcess())}`
+export function homeOf(folder: string | undefined): string | undefined {
+  const leaf = `/${leafName()}`
   return folder?.endsWith(leaf) === true ? folder.slice(0, -leaf.length) : folder
 }
 
@@ -156,7 +161,7 @@ function enable(host: Host, own: string | undefined, parent: string, controllers
 
 /** Moves this process to a group below its own, so that its own group holds none. The group stays: the process lives in it. */
 function moveToLeaf(host: Host, own: string): void {
-  const leaf = `${own}/${markName('self', thisProcess())}`
+  const leaf = `${own}/${leafName()}`
   host.makeFolder(leaf)
   try {
     write(leaf, 'cgroup.procs', `${process.pid}`)

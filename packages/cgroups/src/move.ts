@@ -1,8 +1,9 @@
 import { dirname } from 'node:path'
 import { BoxError } from '@box/core'
-import { processesIn, systemError, writeSlowly } from './files.ts'
+import { systemError, writeSlowly } from './files.ts'
 import { memberFolder, type Host } from './hierarchies/host.ts'
 import type { Hierarchy } from './hierarchies/find.ts'
+import { allProcesses } from './kill.ts'
 import { foldersOf, type Places } from './places.ts'
 
 /**
@@ -34,7 +35,7 @@ async function putBack(folder: string | undefined, pid: number): Promise<void> {
 /** Moves this process out of a group that is about to be removed, to the group above it. */
 export async function leave(places: Places): Promise<void> {
   for (const folder of foldersOf(places)) {
-    if (!processesIn(folder).includes(process.pid)) continue
+    if (!allProcesses(folder).includes(process.pid)) continue
     const above = dirname(folder)
     try {
       await writeSlowly(above, 'cgroup.procs', `${process.pid}`)

@@ -1,7 +1,8 @@
+import { homeOf } from './create.ts'
 import { groupsBelow } from './files.ts'
 import { memberFolder, type Host } from './hierarchies/host.ts'
 import { isAlive, readMark } from './names.ts'
-import { canonical, type Places } from './places.ts'
+import { canonical } from './places.ts'
 import { removePlaces } from './remove.ts'
 
 /** Removes the temporary groups of dead processes below this process's group. */
@@ -10,7 +11,7 @@ export async function sweepHost(host: Host, prefix: string, timeout: number): Pr
   const found = new Map<string, { v2: string | undefined; v1: Map<string, string> }>()
   const { v2, v1 } = host.hierarchies
   for (const hierarchy of [...(v2 === undefined ? [] : [v2]), ...v1]) {
-    const parent = memberFolder(hierarchy, own)
+    const parent = homeOf(memberFolder(hierarchy, own))
     if (parent === undefined) continue
     for (const name of groupsBelow(parent)) {
       const mark = readMark(name)
@@ -22,10 +23,16 @@ export async function sweepHost(host: Host, prefix: string, timeout: number): Pr
     }
   }
   const removed: string[] = []
+  let failure: unknown
   for (const [name, { v2, v1 }] of found) {
-    const places: Places = { v2, v1, controllers: new Set(), top: false }
-    await removePlaces(places, timeout)
-    removed.push(readMark(name)?.name ?? name)
+    try {
+      await removePlaces({ v2, v1, controllers: new Set(), top: false }, timeout)
+      removed.push(readMark(name)?.name ?? name)
+    } catch (error) {
+      // The others go all the same.
+      failure ??= error
+    }
   }
+  if (failure !== undefined) throw failure
   return removed
 }

@@ -48,6 +48,13 @@ function leftovers(): string[] {
 }
 
 asRoot('on this machine', () => {
+  const huge = thisHost().hierarchies.v2?.mountPoint ?? ''
+  const enabled = huge === '' || readFileSync(`${huge}/cgroup.subtree_control`, 'utf8').includes('hugetlb')
+  // What a group needs is enabled above it and stays so for others; here there are none.
+  afterAll(() => {
+    if (!enabled) writeFileSync(`${huge}/cgroup.subtree_control`, '-hugetlb')
+  })
+
   afterEach(async () => {
     for (const group of groups.splice(0)) await group.close()
     for (const child of children.splice(0)) if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
@@ -247,6 +254,29 @@ asRoot('on this machine', () => {
     await expect(create({ io: { devices: [{ device: '4000:1', read: '1MB/s' }] } })).rejects.toMatchObject({ step: undefined })
     await expect(create({ hugetlb: { '3MB': 0 } })).rejects.toMatchObject({ code: 'ERR_BOX_CGROUP_UNSUPPORTED', step: 'hugetlb.3MB' })
     expect(leftovers()).toEqual([])
+  })
+
+  const onV2 = huge !== '' && readFileSync(`${huge}/cgroup.controllers`, 'utf8').includes('hugetlb') ? test : test.skip
+  onV2('on v2 a group that holds this process cannot give controllers below it, until the process moves itself', async () => {
+    const before = await Cgroup.of(process.pid)
+    const outer = await create({ hugetlb: { '2MB': '8MiB' } })
+    expect((await outer.stats()).hugetlb['2MB']).toMatchObject({ current: 0, max: 8 * 2 ** 20 })
+    await outer.add(process.pid)
+    try {
+      const limits = { hugetlb: { '2MB': '4MiB' } } as const
+      await expect(create(limits)).rejects.toMatchObject({ code: 'ERR_BOX_CGROUP_BUSY', errno: 'EBUSY' })
+      expect(readdirSync(outer.paths.v2 ?? '').filter((name) => name.startsWith('box-'))).toEqual([])
+      for (const moveSelf of [true, false]) {
+        // The second finds its way from where the first has moved the process to.
+        const inner = await create(limits, { moveSelf })
+        expect(inner.paths.v2?.startsWith(`${outer.paths.v2}/${prefix}`)).toBe(true)
+        expect((await inner.stats()).hugetlb['2MB']?.max).toBe(4 * 2 ** 20)
+        await inner.close()
+      }
+    } finally {
+      await outer.close()
+    }
+    expect((await Cgroup.of(process.pid)).paths).toEqual(before.paths)
   })
 
   test('a process that does not exist cannot be added or viewed', async () => {
