@@ -125,16 +125,14 @@ test('when Node is killed its children end, save the detached', async () => {
   }
 })
 
-test('a hundred launches leave no descriptor, process or mount', async () => {
+test('a hundred launches leave no descriptor and no process', async () => {
   await run(['true'])
   const count = (): number => readdirSync('/proc/self/fd').length
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
   const before = count()
   for (let index = 0; index < 100; index += 1) await run(['true'], { namespaces: ['user', 'pid', 'mount', 'uts'] })
   await until(() => count() <= before)
   // What is left is the launcher alone.
   await until(() => children().length === 1)
-  expect(readFileSync('/proc/self/mountinfo', 'utf8')).toBe(mounts)
 })
 
 test('a process with nothing pending ends by itself', async () => {

@@ -11,6 +11,7 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags,
     SocketType, recvmsg, sendmsg, socketpair,
 };
+use rustix::process::Pid;
 
 /// The most descriptors that one message carries (SCM_MAX_FD).
 const MAX_DESCRIPTORS: usize = 253;
@@ -67,10 +68,15 @@ fn send(socket: BorrowedFd<'_>, parts: &[&[u8]], descriptors: &[BorrowedFd<'_>])
     sendmsg(socket, &slices, &mut ancillary, SendFlags::NOSIGNAL).map(drop)
 }
 
+/// Has the kernel say who sent each message.
+pub fn name_senders(channel: BorrowedFd<'_>) -> Result<()> {
+    rustix::net::sockopt::set_socket_passcred(channel, true)
+}
+
 /// What a channel has.
 pub enum Received {
-    /// A message, with a descriptor where it has one.
-    Message(Outcome, Option<OwnedFd>),
+    /// A message, with a descriptor where it has one, and who sent it.
+    Message(Outcome, Option<OwnedFd>, Option<Pid>),
     /// Nothing yet.
     Nothing,
     /// Nobody has the other end any more.
@@ -80,7 +86,7 @@ pub enum Received {
 /// The next message, without waiting.
 pub fn receive(channel: BorrowedFd<'_>) -> Received {
     let mut buffer = [0; 8192];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4), ScmCredentials(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
     let length = match recvmsg(channel, &mut [IoSliceMut::new(&mut buffer)], &mut ancillary, flags) {
@@ -89,13 +95,16 @@ pub fn receive(channel: BorrowedFd<'_>) -> Received {
         Err(_) => 0,
     };
     let mut descriptor = None;
+    let mut sender = None;
     for item in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(mut received) = item {
-            descriptor = received.next();
+        match item {
+            RecvAncillaryMessage::ScmRights(mut received) => descriptor = received.next(),
+            RecvAncillaryMessage::ScmCredentials(credentials) => sender = Some(credentials.pid),
+            _ => {}
         }
     }
     match buffer.get(..length).map(Outcome::decode) {
-        Some(Ok(outcome)) => Received::Message(outcome, descriptor),
+        Some(Ok(outcome)) => Received::Message(outcome, descriptor, sender),
         _ => Received::End,
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use box_plan::{Outcome, Stop, flags};
 use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::io::Errno;
+use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::channel::{self, Received};
 use super::exit::{self, Exit};
@@ -95,14 +96,15 @@ struct Launch {
     /// Kept until the launcher has answered, for another try with another launcher.
     message: Option<Message>,
     tried: bool,
+    /// Waits for a launcher: nothing can have come of it yet.
+    queued: bool,
     channel: Option<OwnedFd>,
     pid: u32,
     pidfd: Option<OwnedFd>,
     intermediate: bool,
     failure: Option<Failure>,
     running: bool,
-    /// The exit, from its being seen until the channel has ended too.
-    exit: Option<(Result<Exit>, Duration)>,
+    exited: Option<(Result<Exit>, Duration)>,
 }
 
 impl Launch {
@@ -113,13 +115,14 @@ impl Launch {
             detached,
             message: Some(message),
             tried: false,
+            queued: true,
             channel: None,
             pid: 0,
             pidfd: None,
             intermediate: false,
             failure: None,
             running: false,
-            exit: None,
+            exited: None,
         }
     }
 }
@@ -133,6 +136,8 @@ impl Launch {
         self.tried = true;
         self.failure = None;
         self.intermediate = false;
+        self.pidfd = None;
+        self.exited = None;
         true
     }
 }
@@ -144,7 +149,7 @@ const LOST: &str = "ERR_BOX_LAUNCHER_LOST";
 struct State {
     launcher: Option<Launcher>,
     launches: HashMap<u64, Launch>,
-    /// Processes that only join and make another, by their token.
+    /// Processes that nobody waits for, by their token: those that only join and make another, and orphans of a launcher.
     intermediates: HashMap<u64, OwnedFd>,
     /// Launches that wait for a launcher.
     waiting: Vec<u64>,
@@ -224,6 +229,7 @@ impl Reactor {
         let (Some(launcher), Some(launch)) = (&state.launcher, state.launches.get_mut(&id)) else { return Ok(false) };
         let Some(message) = &launch.message else { return Ok(true) };
         let (ours, theirs) = channel::pair().syscall("socketpair")?;
+        channel::name_senders(ours.as_fd()).syscall("setsockopt")?;
         match channel::send_plan(launcher.socket.as_fd(), &message.plan, &message.slots, theirs.as_fd()) {
             Ok(()) => {}
             Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => return Ok(false),
@@ -231,6 +237,7 @@ impl Reactor {
         }
         self.watch(&ours, token::of(id, token::CHANNEL))?;
         launch.channel = Some(ours);
+        launch.queued = false;
         Ok(true)
     }
 
@@ -326,37 +333,18 @@ impl Reactor {
         }
     }
 
-    /// Reads what a launch has to say.
+    /// Reads what a launch has to say, and tells what follows from it.
     fn on_channel(&self, id: u64) {
-        while let Some(told) = self.next_told(id) {
-            tell(id, Some(told));
+        loop {
+            let mut state = self.lock();
+            let told = self.drain(&mut state, id);
+            drop(state);
+            match told {
+                Some((sink, event)) => sink.event(id, event),
+                None => break,
+            }
         }
-        let ended = self.conclude(&mut self.lock(), id);
-        tell(id, ended);
-    }
-
-    /// What is told last of a process that has ended, once its channel has ended too: the launcher may let go of its end after a short
-    /// process is gone, and until then it is not known whether the program was executed.
-    fn conclude(&self, state: &mut State, id: u64) -> Option<(Arc<dyn Sink>, Event)> {
-        let launch = state.launches.get(&id)?;
-        if launch.exit.is_none() || (launch.channel.is_some() && launch.failure.is_none()) {
-            return None;
-        }
-        let launch = state.launches.remove(&id)?;
-        if let Some(channel) = &launch.channel {
-            self.unwatch(channel);
-        }
-        let (exit, after) = launch.exit?;
-        let event = match launch.failure {
-            Some(failure) => Event::Failed(failure),
-            None if launch.running => Event::Exited { exit, after },
-            None => Event::Failed(lost()),
-        };
-        Some((launch.sink, event))
-    }
-
-    fn next_told(&self, id: u64) -> Option<(Arc<dyn Sink>, Event)> {
-        self.drain(&mut self.lock(), id)
+        self.settle(id);
     }
 
     fn drain(&self, state: &mut State, id: u64) -> Option<(Arc<dyn Sink>, Event)> {
@@ -365,7 +353,7 @@ impl Reactor {
             let received = channel::receive(launch.channel.as_ref()?.as_fd());
             match received {
                 Received::Nothing => return None,
-                Received::Message(Outcome::Started { pid }, Some(pidfd)) => {
+                Received::Message(Outcome::Started { pid }, Some(pidfd), _) => {
                     launch.pid = pid;
                     if self.watch(&pidfd, token::of(id, token::PROCESS)).is_err() {
                         let _ = rustix::process::pidfd_send_signal(&pidfd, rustix::process::Signal::KILL);
@@ -376,69 +364,96 @@ impl Reactor {
                     }
                     launch.pidfd = Some(pidfd);
                 }
-                Received::Message(Outcome::Intermediate, Some(pidfd)) => {
+                Received::Message(Outcome::Intermediate, Some(pidfd), _) => {
                     launch.intermediate = true;
-                    state.next_token += 1;
-                    let which = state.next_token;
-                    if self.watch(&pidfd, token::of(which, token::INTERMEDIATE)).is_ok() {
-                        state.intermediates.insert(which, pidfd);
-                    }
+                    self.await_end(state, pidfd);
                 }
-                Received::Message(Outcome::Offered, Some(descriptor)) => {
+                Received::Message(Outcome::Offered, Some(descriptor), _) => {
                     return Some((Arc::clone(&launch.sink), Event::Offered(descriptor)));
                 }
-                Received::Message(Outcome::Stopped(stop), _) => {
+                Received::Message(Outcome::Stopped(stop), _, sender) => {
+                    let orphaned = launch.pidfd.is_none() && stop.code == LOST;
                     launch.failure.get_or_insert(failure_of(stop));
+                    // Its maker has ended before it could say that there is a child.
+                    let orphan = sender.filter(|_| orphaned).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+                    if let Some(pidfd) = orphan {
+                        self.await_end(state, pidfd);
+                    }
                 }
-                Received::Message(..) | Received::End => return self.on_channel_end(state, id),
+                Received::Message(..) | Received::End => {
+                    if let Some(channel) = launch.channel.take() {
+                        self.unwatch(channel);
+                    }
+                    return None;
+                }
             }
         }
     }
 
-    /// Nobody has the channel any more: the program was executed, or it never will be.
-    fn on_channel_end(&self, state: &mut State, id: u64) -> Option<(Arc<dyn Sink>, Event)> {
-        let launch = state.launches.get_mut(&id)?;
-        if let Some(channel) = launch.channel.take() {
-            self.unwatch(channel);
+    /// Has a process collected when it ends.
+    fn await_end(&self, state: &mut State, pidfd: OwnedFd) {
+        state.next_token += 1;
+        let which = state.next_token;
+        if self.watch(&pidfd, token::of(which, token::INTERMEDIATE)).is_ok() {
+            state.intermediates.insert(which, pidfd);
         }
-        if let Some(pidfd) = &launch.pidfd {
-            // A child that failed is collected before its failure is told.
-            if launch.failure.is_some() {
-                return None;
-            }
-            let copy = match rustix::io::fcntl_dupfd_cloexec(pidfd, 0) {
-                Ok(copy) => copy,
-                Err(errno) => {
-                    let _ = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
-                    launch.failure = Some(Failure::syscall("fcntl", errno));
-                    return None;
-                }
-            };
-            launch.running = true;
-            launch.message = None;
-            return Some((Arc::clone(&launch.sink), Event::Started { pid: launch.pid, pidfd: copy }));
-        }
-        if launch.failure.is_none() && launch.try_again() {
-            state.waiting.push(id);
-            return None;
-        }
-        let launch = state.launches.remove(&id)?;
-        Some((launch.sink, Event::Failed(launch.failure.unwrap_or_else(lost))))
     }
 
     fn on_exit(&self, id: u64) {
         // What it said before its end comes first.
         self.on_channel(id);
         let mut state = self.lock();
-        if let Some(launch) = state.launches.get_mut(&id)
-            && let Some(pidfd) = &launch.pidfd
-        {
-            self.unwatch(pidfd);
-            launch.exit = Some((exit::collect(pidfd.as_fd()), launch.began.elapsed()));
+        let running = state.launches.get_mut(&id).filter(|launch| launch.exited.is_none());
+        if let Some((launch, pidfd)) = running.and_then(|launch| launch.pidfd.take().map(|pidfd| (launch, pidfd))) {
+            self.unwatch(&pidfd);
+            launch.exited = Some((exit::collect(pidfd.as_fd()), launch.began.elapsed()));
+            launch.pidfd = Some(pidfd);
         }
-        let ended = self.conclude(&mut state, id);
         drop(state);
-        tell(id, ended);
+        self.settle(id);
+    }
+
+    /// Tells what is certain. While anybody has the channel nothing is: the launcher may have it longer than a short program runs.
+    fn settle(&self, id: u64) {
+        let mut events = Vec::with_capacity(2);
+        let mut state = self.lock();
+        let sink = state.launches.get(&id).map(|launch| Arc::clone(&launch.sink));
+        self.conclude(&mut state, id, &mut events);
+        drop(state);
+        if let Some(sink) = sink {
+            events.into_iter().for_each(|event| sink.event(id, event));
+        }
+    }
+
+    fn conclude(&self, state: &mut State, id: u64, events: &mut Vec<Event>) {
+        let Some(launch) = state.launches.get_mut(&id).filter(|launch| launch.channel.is_none() && !launch.queued) else { return };
+        // The program was executed: the channel was closed by that, and nothing was said against it.
+        if let Some(pidfd) = launch.pidfd.as_ref().filter(|_| launch.failure.is_none() && !launch.running) {
+            match rustix::io::fcntl_dupfd_cloexec(pidfd, 0) {
+                Ok(pidfd) => events.push(Event::Started { pid: launch.pid, pidfd }),
+                Err(errno) => {
+                    let _ = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
+                    launch.failure = Some(Failure::syscall("fcntl", errno));
+                }
+            }
+            launch.running = launch.failure.is_none();
+            launch.message = None;
+        }
+        // A child is collected before its failure is told.
+        if launch.pidfd.is_some() && launch.exited.is_none() {
+            return;
+        }
+        let lost_launcher = launch.failure.as_ref().map_or(launch.pidfd.is_none(), |failure| failure.code == Some(LOST));
+        if lost_launcher && launch.try_again() {
+            launch.queued = true;
+            state.waiting.push(id);
+            return;
+        }
+        let Some(launch) = state.launches.remove(&id) else { return };
+        events.push(match (launch.failure, launch.exited) {
+            (None, Some((exit, after))) => Event::Exited { exit, after },
+            (failure, _) => Event::Failed(failure.unwrap_or_else(lost)),
+        });
     }
 
     fn on_intermediate(&self, which: u64) {
@@ -447,12 +462,6 @@ impl Reactor {
             self.unwatch(&pidfd);
             let _ = exit::collect(pidfd.as_fd());
         }
-    }
-}
-
-fn tell(id: u64, told: Option<(Arc<dyn Sink>, Event)>) {
-    if let Some((sink, event)) = told {
-        sink.event(id, event);
     }
 }
 
