@@ -14,7 +14,12 @@ export class Holds {
     for (const digest of digests) {
       const lease = this.#held.get(digest) ?? this.#session.lease([digest])
       this.#held.set(digest, lease)
-      await lease
+      try {
+        await lease
+      } catch (error) {
+        this.#held.delete(digest)
+        throw error
+      }
     }
   }
 

@@ -52,8 +52,7 @@ async function openOnLinux(given: string, options: OpenOptions): Promise<LayerSt
     layers = new UnpackedLayers(folders.layers, {
       locks,
       session,
-      keepsOwners: rights.keepsOwners,
-      makesDevices: rights.isHostRoot,
+      privileges: rights,
       durable,
       hold: (digests) => holds.add(digests),
       blobPath: (digest) => {

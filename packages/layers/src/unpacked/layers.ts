@@ -3,6 +3,7 @@ import { acquireLock, isDigest, type Locks, splitDigest } from '@box/oci'
 import { open, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { nativeCall } from '../native.ts'
+import type { Privileges } from '../privileges.ts'
 import { makeFolder, namesIn, type Session } from '../sessions.ts'
 import { type Durable, syncedFile } from './durable.ts'
 import { isAbsent, type LayerRecord, readRecord } from './record.ts'
@@ -20,10 +21,7 @@ export interface LowerLayer {
 export interface LayersContext {
   readonly locks: Locks
   readonly session: Session
-  /** Files keep the owners that the layer names. */
-  readonly keepsOwners: boolean
-  /** Device nodes are made. */
-  readonly makesDevices: boolean
+  readonly privileges: Privileges
   readonly durable: Durable
   /** Keeps content from being pruned until an image that has it is complete. */
   readonly hold: (digests: readonly Digest[]) => Promise<void>
@@ -74,7 +72,7 @@ export class UnpackedLayers {
     await makeFolder(path)
     const tree = join(path, 'tree')
     await makeFolder(tree, 0o755)
-    return { path, tree, options: unpackOptions(this.#context) }
+    return { path, tree, options: unpackOptions(this.#context.privileges) }
   }
 
   async discard(stage: StagedTree): Promise<void> {

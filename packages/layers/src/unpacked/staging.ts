@@ -1,4 +1,5 @@
 import type { native } from '@box/native'
+import type { Privileges } from '../privileges.ts'
 
 /** What the native core answers when a layer is unpacked. */
 export type UnpackedTar = Awaited<ReturnType<ReturnType<typeof native>['unpackFile']>>
@@ -16,12 +17,6 @@ export interface StagedTree {
 }
 
 /** Without the right to give files away all is the caller's own, which a user namespace with one id shows as root's. */
-export function unpackOptions({
-  keepsOwners,
-  makesDevices,
-}: {
-  readonly keepsOwners: boolean
-  readonly makesDevices: boolean
-}): UnpackOptions {
-  return { ids: keepsOwners ? 'keep' : 'squash', opaque: makesDevices ? 'both' : 'user', devices: makesDevices ? 'make' : 'skip' }
+export function unpackOptions({ keepsOwners, makesDevices, isHostRoot }: Privileges): UnpackOptions {
+  return { ids: keepsOwners ? 'keep' : 'squash', opaque: isHostRoot ? 'both' : 'user', devices: makesDevices ? 'make' : 'skip' }
 }
