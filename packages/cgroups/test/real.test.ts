@@ -48,7 +48,7 @@ function leftovers(): string[] {
 }
 
 asRoot('on this machine', () => {
-  const huge = thisHost().hierarchies.v2?.mountPoint ?? ''
+  const huge = (process.getuid?.() === 0 && process.platform === 'linux' && thisHost().hierarchies.v2?.mountPoint) || ''
   const enabled = huge === '' || readFileSync(`${huge}/cgroup.subtree_control`, 'utf8').includes('hugetlb')
   // What a group needs is enabled above it and stays so for others; here there are none.
   afterAll(() => {
