@@ -3,6 +3,7 @@
 //
 //   node examples/mini-runtime/main.mjs [IMAGE [COMMAND…]]
 import path from 'node:path'
+import { BoxError } from '@box/core'
 import { LayerStore } from '@box/layers'
 import { createRuntime } from '@box/runtime'
 import { makeImages } from './images.mjs'
@@ -25,9 +26,9 @@ for (const folder of workplace.removed) line(`removed ${folder}, which a tour th
 try {
   process.exitCode = await tour()
 } catch (error) {
-  if (!stop.signal.aborted) throw error
-  line(stop.signal.reason.message)
-  process.exitCode = 130
+  if (!stop.signal.aborted && !(error instanceof BoxError)) throw error
+  process.stderr.write(stop.signal.aborted ? `${stop.signal.reason.message}\n` : `${error.code}: ${error.message}\n`)
+  process.exitCode = stop.signal.aborted ? 130 : 1
 } finally {
   await workplace.remove()
 }
