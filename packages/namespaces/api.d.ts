@@ -7,6 +7,7 @@ export { launch, spawn } from './launch.ts';
 export * from './mounts.ts';
 export * from './options.ts';
 export { plan, Plan } from './plan.ts';
+export * from './probe.ts';
 export type * from './plan/steps.ts';
 export * from './seccomp.ts';
 export { defaultSeccompProfile } from './seccomp/default-profile.ts';
@@ -472,6 +473,22 @@ export interface PlanData {
     readonly command: readonly string[];
     readonly environment: readonly string[];
 }
+
+// probe.d.ts
+import { BoxError } from '@box/core';
+/** One thing that a launch can need of the kernel and of the caller's privileges. */
+export interface Feature {
+    readonly name: string;
+    /** Whether it is there, for this caller, here and now. */
+    readonly available: boolean;
+    /** Why it is not: what was tried and what the kernel answered. */
+    readonly reason?: BoxError;
+}
+/**
+ * Tries what a launch can need, each by a short-lived child that does it and ends, and says what is there.
+ * The namespaces are tried as this caller would use them: an ordinary user's come with a new user namespace.
+ */
+export declare function probe(): Promise<readonly Feature[]>;
 
 // seccomp.d.ts
 /** A filter of system calls, as the runtime specification writes it (config-linux.md, "Seccomp"). */
