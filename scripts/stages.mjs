@@ -12,7 +12,7 @@ export const stages = [
     name: 'rust',
     when: 'always',
     quick: true,
-    budget: 300,
+    budget: 420,
     counts: 'cargo',
     leaks: true,
     command: ['cargo', 'test', '--workspace', '--exclude', 'box-binding', '--manifest-path', 'rust-native/Cargo.toml', '--no-fail-fast'],

@@ -2,6 +2,7 @@
 
 // index.d.ts
 export { Cgroup, type CgroupOptions } from './cgroup.ts';
+export type { CgroupEvent, EventKind } from './events.ts';
 export type * from './limits.ts';
 export type * from './stats.ts';
 export { fromSpec } from './spec/from-spec.ts';
@@ -10,6 +11,7 @@ export { toSpec } from './spec/to-spec.ts';
 
 // cgroup.d.ts
 import { type CgroupTarget } from '@box/core';
+import { type CgroupEvent, type EventKind } from './events.ts';
 import { type Host } from './hierarchies/host.ts';
 import type { Limits } from './limits.ts';
 import { type Places } from './places.ts';
@@ -85,6 +87,17 @@ export declare class Cgroup implements CgroupTarget, AsyncDisposable {
         readonly interval?: number;
         readonly signal?: AbortSignal | undefined;
     }): AsyncGenerator<Stats, void, void>;
+    /**
+     * What the kernel tells of the group from now on, until it is closed: that it became populated or empty, frozen or thawed, and on v2 what its
+     * memory and pids controllers count. Nothing is polled; a state that changes back at once may not be seen. Aborting `signal` rejects with its reason.
+     *
+     * @param options.kinds Only these; all that the group's hierarchies tell by default.
+     * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` for a kind that they do not tell: of memory and pids on v1; `ERR_BOX_STATE`.
+     */
+    events(options?: {
+        readonly kinds?: readonly EventKind[];
+        readonly signal?: AbortSignal;
+    }): AsyncGenerator<CgroupEvent, void, void>;
     /** The ids of the processes in the group and in the groups below it. */
     processes(): Promise<number[]>;
     /** Stops every process of the group where it is; resolves when all have stopped. @throws BoxError `ERR_BOX_STATE`. */
@@ -107,6 +120,23 @@ export declare class Cgroup implements CgroupTarget, AsyncDisposable {
     }): Promise<void>;
     [Symbol.asyncDispose](): Promise<void>;
 }
+
+// events.d.ts
+import type { Places } from './places.ts';
+/** What the kernel tells of a group without being asked. */
+export type EventKind = 'populated' | 'empty' | 'frozen' | 'thawed' | 'memoryLow' | 'memoryHigh' | 'memoryMax' | 'oom' | 'oomKill' | 'pidsMax';
+export interface CgroupEvent {
+    readonly kind: EventKind;
+    /** How often since the last event of this kind; 1 for those that are states. */
+    readonly count: number;
+    /** When it was seen, in milliseconds since the epoch. */
+    readonly time: number;
+}
+/**
+ * The changes from now on, until `ended`. What happens before the first step of the iteration is seen in it.
+ * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` for a kind that this group's hierarchies do not tell.
+ */
+export declare function eventsOf(places: Places, kinds: readonly EventKind[] | undefined, ended: AbortSignal): AsyncGenerator<CgroupEvent, void, void>;
 
 // hierarchies/find.d.ts
 import type { Membership } from './membership.ts';

@@ -1,7 +1,7 @@
 /** Runs one stage of `npm test` in a process group of its own, with a budget; a stage past it is ended and fails by name. */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -16,6 +16,8 @@ const logs = join(repository, 'node_modules/.cache/box/test')
 export async function runStage(stage) {
   mkdirSync(logs, { recursive: true })
   const run = { marker: `BOX_TEST_RUN=${randomUUID()}`, temporary: mkdtempSync(join(tmpdir(), 'box-stage-')) }
+  // As open as /tmp itself: some tests become another user.
+  chmodSync(run.temporary, 0o1777)
   const log = join(logs, `${stage.name}.log`)
   const report = join(logs, `${stage.name}.json`)
   rmSync(report, { force: true })

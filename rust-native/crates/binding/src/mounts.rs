@@ -95,7 +95,7 @@ pub fn duplicate(fd: i32) -> Result<OwnedFd> {
 
 /// A whole number of JavaScript's that is not negative.
 pub fn whole(number: f64) -> Result<u64> {
-    if number >= 0.0 && number <= 9_007_199_254_740_991.0 && number.fract() == 0.0 {
+    if (0.0..=9_007_199_254_740_991.0).contains(&number) && number.fract() == 0.0 {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
         return Ok(number as u64);
     }
