@@ -7,7 +7,7 @@ import { repository } from './repository.mjs'
 // A bracket in each pattern keeps this file from being a find of its own.
 const forbidden = [
   [/\b(?:TO[D]O|FIX[M]E)\b/, 'a note to come back'],
-  [/(?<![\w.-])\/(?:wor[k]\/[a-z]|roo[t]\/\.(?:cargo|rustup|npm|cache)|tmp\/bash_job[s])/, 'a path of one machine'],
+  [/(?<![\w.-])\/(?:wor[k]\/(?:main|wt|shared)\b|roo[t]\/\.(?:cargo|rustup|npm|cache)|tmp\/bash_job[s])/, 'a path of one machine'],
   [/registr[y]\.npmjs|index\.crate[s]\.io|static\.crate[s]\.io|proxy\.golan[g]\.org/, 'the host of a package registry'],
 ]
 const exempt = [/^package-lock\.json$/, /^rust-native\/Cargo\.lock$/, /\.(?:node|png|gz|zst|tar|tgz)$/]
