@@ -69,9 +69,10 @@ async function assemble(
   if (!said.cwd.startsWith('/'))
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `the working directory ${JSON.stringify(said.cwd)} is not an absolute path`)
 
-  const cgroup = await makeCgroup(parts.cgroups ?? Cgroup, id, options.limits)
-  if (cgroup !== undefined) releases.add(() => cgroup.close())
-  const userNamespace = await makeUserNamespace(options.userns, releases)
+  const [cgroup, userNamespace] = await both(
+    makeCgroup(parts.cgroups ?? Cgroup, id, options.limits, releases),
+    makeUserNamespace(options.userns, releases),
+  )
   const disk = options.limits?.disk
   const root = await store.mount(image, {
     readOnly: options.readOnly,
@@ -86,7 +87,7 @@ async function assemble(
     command,
     sandbox({ id, root, userNamespace: userNamespace ?? root.userNamespace, cgroup, user, home, env: said.env, cwd: said.cwd }, options),
   )
-  releases.add(() => process.close())
+  releases.endsWith(() => process.close())
   return new Container({ id, image, command, root, cgroup, process, started, releases })
 }
 
@@ -99,4 +100,10 @@ async function makeUserNamespace(choice: StartOptions['userns'], releases: Relea
   const namespace = await createUserNamespace({ uidMappings: mapping, gidMappings: mapping })
   releases.add(() => namespace.close())
   return namespace
+}
+
+/** Waits for both, whatever fails: what the other one acquires is then known to `releases`. */
+async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([one, other])
+  return [await one, await other]
 }

@@ -1,18 +1,22 @@
 import { Releases } from '../src/releases.ts'
 
-test('what was acquired is released in reverse order, once, and a failure keeps nothing else from being released', async () => {
-  const order: number[] = []
+test('the process is ended before anything is released, everything is released once, and a failure keeps nothing else from it', async () => {
+  const order: string[] = []
   const releases = new Releases()
-  releases.add(async () => void order.push(1))
-  releases.add(() => Promise.reject(new Error('two')))
-  releases.add(async () => void order.push(3))
-  await expect(Promise.all([releases.close(), releases.close()])).rejects.toThrow('two')
-  expect(order).toEqual([3, 1])
+  releases.add(async () => void order.push('root'))
+  releases.add(() => Promise.reject(new Error('stuck')))
+  releases.add(async () => void order.push('group'))
+  releases.endsWith(async () => {
+    await Promise.resolve()
+    order.push('process')
+  })
+  await expect(Promise.all([releases.close(), releases.close()])).rejects.toThrow('stuck')
+  expect(order).toEqual(['process', 'root', 'group'])
 })
 
 test('several failures are thrown together', async () => {
   const releases = new Releases()
-  releases.add(() => Promise.reject(new Error('one')))
+  releases.endsWith(() => Promise.reject(new Error('one')))
   releases.add(() => Promise.reject(new Error('two')))
-  await expect(releases.close()).rejects.toMatchObject({ errors: [{ message: 'two' }, { message: 'one' }] })
+  await expect(releases.close()).rejects.toMatchObject({ errors: [{ message: 'one' }, { message: 'two' }] })
 })
