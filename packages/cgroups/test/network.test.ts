@@ -21,7 +21,7 @@ interface Transfer {
   readonly streams?: number
   /** The end that is in the group. */
   readonly end: 'sender' | 'receiver'
-  /** Names of network namespaces, made by `veth`. */
+  /** Processes in the network namespaces of the two ends. */
   readonly namespaces?: { readonly sender: string; readonly receiver: string; readonly address: string }
 }
 
@@ -31,13 +31,22 @@ async function start(
   namespace: string | undefined,
   args: readonly string[],
 ): Promise<ChildProcess & { stdout: NodeJS.ReadableStream }> {
-  const command = [...(namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]), process.execPath, program, ...args]
+  const command = [...(namespace === undefined ? [] : ['nsenter', `--net=/proc/${namespace}/ns/net`]), process.execPath, program, ...args]
   const child = spawn(command[0] ?? '', command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] })
   children.push(child)
   if (child.pid === undefined) throw new Error(`${command.join(' ')} did not start`)
   if (group !== undefined) await group.add(child.pid)
   child.stdin.end('\n')
   return child
+}
+
+/** A process that does nothing in a network namespace of its own: its id. */
+async function inNamespace(): Promise<string> {
+  const child = spawn('unshare', ['--net', 'cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  children.push(child)
+  child.stdin.write('ready\n')
+  await once(child.stdout, 'data')
+  return String(child.pid)
 }
 
 /** Bits a second of five seconds, after a first one. */
@@ -110,17 +119,17 @@ asRoot('bandwidth', () => {
   }, 30_000)
 
   test('sockets in other network namespaces are held too', async () => {
-    const [near, far] = [`box-test-${process.pid}-a`, `box-test-${process.pid}-b`]
-    const ip = (...args: string[]): void => void execFileSync('ip', args)
+    const [near, far] = [await inNamespace(), await inNamespace()]
+    const ip = (namespace: string, ...args: string[]): void =>
+      void execFileSync('nsenter', [`--net=/proc/${namespace}/ns/net`, 'ip', ...args])
     try {
-      for (const name of [near, far]) ip('netns', 'add', name)
-      ip('-n', near, 'link', 'add', 'veth0', 'type', 'veth', 'peer', 'name', 'veth0', 'netns', far)
+      ip(near, 'link', 'add', 'veth0', 'type', 'veth', 'peer', 'name', 'veth0', 'netns', far)
       for (const [name, address] of [
         [near, '10.99.0.1/24'],
         [far, '10.99.0.2/24'],
       ] as const) {
-        ip('-n', name, 'address', 'add', address, 'dev', 'veth0')
-        ip('-n', name, 'link', 'set', 'veth0', 'up')
+        ip(name, 'address', 'add', address, 'dev', 'veth0')
+        ip(name, 'link', 'set', 'veth0', 'up')
       }
       const namespaces = { sender: near, receiver: far, address: '10.99.0.2' }
       const [tcp, udp] = await Promise.all([
@@ -130,7 +139,7 @@ asRoot('bandwidth', () => {
       expect(Math.abs(tcp.rate / 1e8 - 1)).toBeLessThan(0.1)
       expect(Math.abs(udp.rate / 1e7 - 1)).toBeLessThan(0.1)
     } finally {
-      for (const name of [near, far]) ip('netns', 'delete', name)
+      for (const pid of [near, far]) process.kill(Number(pid), 'SIGKILL')
     }
   }, 30_000)
 
