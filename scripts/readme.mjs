@@ -1,6 +1,6 @@
 /**
  * Runs the code blocks of the README files: each block fenced as js, as an .mjs of its own, in an empty folder. A comment on the line before the fence
- * says what a block needs: `<!-- needs: root, linux, network -->`.
+ * says what a block needs (an empty line may be between): `<!-- needs: root, linux, network -->`.
  * Prints what scripts/testing/counts.mjs reads. `node scripts/readme.mjs FILE…` runs those files only.
  */
 import { spawnSync } from 'node:child_process'

@@ -3,10 +3,10 @@ import { codeBlocks } from '../testing/code-blocks.mjs'
 
 export async function testCodeBlocks(tally) {
   await tally.test('code blocks: language, line, code and needs are read', () => {
-    const text = ['# A', '<!-- needs: root, linux -->', '```js', 'one()', '', 'two()', '```', '```sh', 'ls', '```'].join('\n')
+    const text = ['# A', '<!-- needs: root, linux -->', '', '```js', 'one()', '', 'two()', '```', '```sh', 'ls', '```'].join('\n')
     assert.deepEqual(codeBlocks(text), [
-      { language: 'js', line: 3, needs: ['root', 'linux'], code: 'one()\n\ntwo()\n' },
-      { language: 'sh', line: 8, needs: [], code: 'ls\n' },
+      { language: 'js', line: 4, needs: ['root', 'linux'], code: 'one()\n\ntwo()\n' },
+      { language: 'sh', line: 9, needs: [], code: 'ls\n' },
     ])
   })
   await tally.test('code blocks: a longer fence keeps a shorter one inside it', () => {

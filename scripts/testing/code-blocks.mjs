@@ -1,6 +1,6 @@
 /** The fenced code blocks of a Markdown text. */
 
-/** @returns [{ language, code, line, needs }]: line is that of the fence, needs what a `<!-- needs: a, b -->` on the line before it names */
+/** @returns [{ language, code, line, needs }]: line is that of the fence, needs what a `<!-- needs: a, b -->` before it names */
 export function codeBlocks(markdown) {
   const blocks = []
   let open
@@ -14,7 +14,7 @@ export function codeBlocks(markdown) {
       blocks.push({ language, line, needs, code: `${lines.join('\n')}\n` })
       open = undefined
     } else open.lines.push(text)
-    before = text
+    if (text.trim() !== '') before = text
   }
   return blocks
 }
