@@ -398,6 +398,8 @@ export declare function unpackFile(fd: number, options: LayerOptions): Promise<L
 export interface UserOverlay {
   /** The mount, attached nowhere; the caller's to close. */
   mountFd: number
+  /** Where what is written is kept in memory: that file system, with the folder `upper`; the caller's to close. */
+  memoryFd?: number
   /** The user namespace; the caller's to close. */
   userNamespaceFd: number
 }
@@ -410,6 +412,10 @@ export interface UserOverlayOptions {
   upper?: string
   /** The empty folder that overlayfs works in, beside `upper`. */
   work?: string
+  /** Without `upper`: what is written is kept in memory, up to so many bytes. */
+  memory?: number
+  /** With `memory`: the folder whose mode the root has. */
+  like?: string
   /** Mount options as in overlayfs.rst, `name` or `name=value`: `userxattr`, `index=off`. */
   options: Array<string>
   /** The map of users. */

@@ -32,6 +32,8 @@ asRoot('a store as an ordinary user', () => {
       maps: [{ containerId: 0, hostId: user.uid, size: 1 }],
       owner: user.uid,
       verified: [],
+      inMemory: { kind: 'tmpfs', full: 'ENOSPC', usage: 2 },
+      thirdFolder: ['third'],
     })
     expect(await program.ended).toBe(0)
     expect(await readdir(join(folder, 'store/containers'))).toEqual([])

@@ -10,7 +10,7 @@ import type { Privileges } from '../privileges.ts'
 import { makeFolder } from '../sessions.ts'
 import type { LowerLayer } from '../unpacked/layers.ts'
 import { removeTree } from '../unpacked/trees.ts'
-import { makeOverlay, type Overlay, type Place } from './overlay.ts'
+import { makeOverlay, makeOverlayInMemory, type Overlay, type Place } from './overlay.ts'
 import { OverlayRoot, type WritableLayer } from './overlay-root.ts'
 
 const closeDescriptor = promisify(close)
@@ -68,14 +68,20 @@ export async function mountRoot(
       throw error
     }
   }
+  const inMemory = async (size: number): Promise<OverlayRoot> => {
+    if (!userXattr) return await attempt(() => placeInMemory(size))
+    const { overlay, memory } = await makeOverlayInMemory([...lowers, context.empty], size, like ?? context.empty, options.userNamespace)
+    const writable: WritableLayer = { kind: 'tmpfs', upper: nativeSync((core) => core.openFolderAt(memory, 'upper')), owner: memory }
+    return new OverlayRoot({ ...overlay, image, writable, lowers, userXattr, closed })
+  }
   const { upper } = options
-  if (typeof upper === 'object') return await attempt(() => placeInMemory(parseSize(upper.tmpfs)))
+  if (typeof upper === 'object') return await inMemory(parseSize(upper.tmpfs))
   try {
     return await attempt(() => placeOnDisk(context))
   } catch (error) {
     if (upper === 'disk' || !isRefusedUpper(error)) throw error
     // What the kernel refuses may be the file system of the store, or overlays as such; only a second try tells.
-    return await attempt(() => placeInMemory(Math.floor(totalmem() / 2))).catch(() => {
+    return await inMemory(Math.floor(totalmem() / 2)).catch(() => {
       throw error
     })
   }
@@ -94,11 +100,7 @@ async function placeOnDisk({ containers, newName }: MountContext): Promise<Place
 
 /** What is in memory goes with its last descriptor. */
 async function placeInMemory(size: number): Promise<Place> {
-  return { kind: 'tmpfs', fd: await tmpfs(size), path: undefined, remove: async () => undefined }
-}
-
-async function tmpfs(size: number): Promise<number> {
-  return await nativeCall((core) => core.mountTmpfs(size, 0o755), 'a writable layer in memory needs the privileges of root')
+  return { kind: 'tmpfs', fd: await nativeCall((core) => core.mountTmpfs(size, 0o755)), path: undefined, remove: async () => undefined }
 }
 
 /** overlayfs takes no notice of an opaque root folder: what lies below one is left out. */

@@ -32,16 +32,13 @@ export async function makeOverlay(
   { isHostRoot }: Privileges,
 ): Promise<Overlay> {
   if (isHostRoot) return { fd: await direct(lowers, place, false, userNamespace), userNamespace, ownsNamespace: false }
-  if (userNamespace !== undefined)
-    throw new BoxError('ERR_BOX_UNSUPPORTED', 'without the privileges of root the user namespace of a root cannot be chosen', {
-      hint: 'leave userNamespace out, and use that of the mounted root',
-    })
-  if (process.geteuid?.() !== 0) return await inOwnNamespace(lowers, place)
+  refuseChosen(userNamespace)
+  if (process.geteuid?.() !== 0) return (await inOwnNamespace(lowers, writableIn(place))).overlay
   try {
     return { fd: await direct(lowers, place, true, undefined), userNamespace: undefined, ownsNamespace: false }
   } catch (error) {
     // Id 0 of a user namespace may mount only where its mount namespace is its own, too.
-    if (error instanceof BoxError && error.code === 'ERR_BOX_PERMISSION') return await inOwnNamespace(lowers, place)
+    if (error instanceof BoxError && error.code === 'ERR_BOX_PERMISSION') return (await inOwnNamespace(lowers, writableIn(place))).overlay
     throw error
   }
 }
@@ -62,22 +59,50 @@ async function direct(
   )
 }
 
+/** The same, and what is written is kept in memory, up to `size` bytes, in a root with the mode of the folder `like`. */
+export async function makeOverlayInMemory(
+  lowers: readonly string[],
+  size: number,
+  like: string,
+  userNamespace: UserNamespaceTarget | undefined,
+): Promise<{ readonly overlay: Overlay; readonly memory: number }> {
+  refuseChosen(userNamespace)
+  const { overlay, memory } = await inOwnNamespace(lowers, { memory: size, like })
+  if (memory === undefined) throw new BoxError('ERR_BOX_SYSTEM', 'the native core made no file system in memory')
+  return { overlay, memory }
+}
+
+function refuseChosen(userNamespace: UserNamespaceTarget | undefined): void {
+  if (userNamespace === undefined) return
+  throw new BoxError('ERR_BOX_UNSUPPORTED', 'without the privileges of root the user namespace of a root cannot be chosen', {
+    hint: 'leave userNamespace out, and use that of the mounted root',
+  })
+}
+
+function writableIn(place: Place | undefined): Writable | undefined {
+  return place?.path === undefined ? undefined : { upper: join(place.path, 'upper'), work: join(place.path, 'work') }
+}
+
+type Writable = { readonly upper: string; readonly work: string } | { readonly memory: number; readonly like: string }
+
 /** As an ordinary user: a user namespace in which the caller is id 0 is made together with the mount. */
-async function inOwnNamespace(lowers: readonly string[], place: Place | undefined): Promise<Overlay> {
-  if (place !== undefined && place.path === undefined)
-    throw new BoxError('ERR_BOX_UNSUPPORTED', 'without the privileges of root a writable layer cannot be kept in memory')
+async function inOwnNamespace(
+  lowers: readonly string[],
+  writable: Writable | undefined,
+): Promise<{ readonly overlay: Overlay; readonly memory: number | undefined }> {
   const uidMappings = [{ containerId: 0, hostId: process.geteuid?.() ?? 0, size: 1 }]
   const gidMappings = [{ containerId: 0, hostId: process.getegid?.() ?? 0, size: 1 }]
-  const made = await nativeCall(
+  const { mountFd, memoryFd, userNamespaceFd } = await nativeCall(
     (core) =>
       core.mountOverlayInUserNamespace({
         lowers: [...lowers],
-        options: place === undefined ? userOptions : [...userOptions, 'volatile'],
+        options: writable === undefined ? userOptions : [...userOptions, 'volatile'],
         uidMappings,
         gidMappings,
-        ...(place?.path === undefined ? {} : { upper: join(place.path, 'upper'), work: join(place.path, 'work') }),
+        ...writable,
       }),
     'rootless roots need user namespaces and, in them, overlayfs: kernel 5.11, and no policy that forbids them',
   )
-  return { fd: made.mountFd, userNamespace: { fd: made.userNamespaceFd, uidMappings, gidMappings }, ownsNamespace: true }
+  const overlay: Overlay = { fd: mountFd, userNamespace: { fd: userNamespaceFd, uidMappings, gidMappings }, ownsNamespace: true }
+  return { overlay, memory: memoryFd }
 }

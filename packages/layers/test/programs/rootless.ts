@@ -1,4 +1,5 @@
 /** Uses a store as whoever runs it: `rootless.ts FOLDER`, where FOLDER is its own and holds `files`. */
+import type { BoxError } from '@box/core'
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LayerStore } from '../../src/index.ts'
@@ -27,5 +28,17 @@ const report = {
   verified: (await store.verify()).problems,
 }
 await again.close()
+const memory = await store.mount('next', { upper: { tmpfs: '256KiB' } })
+await memory.remove('/folder')
+await memory.mkdir('/folder')
+await memory.writeFile('/folder/third', '3')
+const full = await memory.writeFile('/large', Buffer.alloc(1024 * 1024)).catch((error: BoxError) => error.errno)
+await memory.remove('/large')
+await store.commit(memory, { tag: 'third' })
+const inMemory = { kind: memory.upperKind, full, usage: (await memory.usage()).inodes }
+await memory.close()
+const third = await store.mount('third', { readOnly: true })
+const thirdFolder = await third.readdir('/folder')
+await third.close()
 await store.close()
-process.stdout.write(`${JSON.stringify(report)}\n`)
+process.stdout.write(`${JSON.stringify({ ...report, inMemory, thirdFolder })}\n`)

@@ -32,6 +32,10 @@ pub struct UserOverlayOptions {
     pub upper: Option<String>,
     /// The empty folder that overlayfs works in, beside `upper`.
     pub work: Option<String>,
+    /// Without `upper`: what is written is kept in memory, up to so many bytes.
+    pub memory: Option<f64>,
+    /// With `memory`: the folder whose mode the root has.
+    pub like: Option<String>,
     /// Mount options as in overlayfs.rst, `name` or `name=value`: `userxattr`, `index=off`.
     pub options: Vec<String>,
     /// The map of users.
@@ -45,6 +49,8 @@ pub struct UserOverlayOptions {
 pub struct UserOverlay {
     /// The mount, attached nowhere; the caller's to close.
     pub mount_fd: i32,
+    /// Where what is written is kept in memory: that file system, with the folder `upper`; the caller's to close.
+    pub memory_fd: Option<i32>,
     /// The user namespace; the caller's to close.
     pub user_namespace_fd: i32,
 }
@@ -66,16 +72,33 @@ pub fn create_user_namespace(
 pub fn mount_overlay_in_user_namespace(env: &Env, options: UserOverlayOptions) -> napi::Result<Object<'_>> {
     super::launch::provide_launcher();
     let maps = Maps { uid: ranges(options.uid_mappings), gid: ranges(options.gid_mappings) };
-    let overlay = overlay_plan(options.lowers, options.upper, options.work, &options.options).or_throw(env)?;
+    let overlay =
+        overlay_plan(options.lowers, (options.upper, options.work), (options.memory, options.like), &options.options).or_throw(env)?;
     promise(
         env,
         move || launch::mount_overlay_in_user_namespace(&maps, &overlay),
-        |_, (mount, namespace)| Ok(UserOverlay { mount_fd: mount.into_raw_fd(), user_namespace_fd: namespace.into_raw_fd() }),
+        |_, made| {
+            Ok(UserOverlay {
+                mount_fd: made.mount.into_raw_fd(),
+                memory_fd: made.memory.map(IntoRawFd::into_raw_fd),
+                user_namespace_fd: made.namespace.into_raw_fd(),
+            })
+        },
     )
 }
 
-fn overlay_plan(lowers: Vec<String>, upper: Option<String>, work: Option<String>, options: &[String]) -> box_kernel::Result<OverlayPlan> {
-    let writable = match (upper, work) {
+fn overlay_plan(
+    lowers: Vec<String>,
+    writable: (Option<String>, Option<String>),
+    memory: (Option<f64>, Option<String>),
+    options: &[String],
+) -> box_kernel::Result<OverlayPlan> {
+    let memory = match memory {
+        (Some(size), Some(like)) => Some((crate::mounts::whole(size)?, text(like)?)),
+        (None, None) => None,
+        _ => return Err(Failure::new("ERR_BOX_INVALID_ARGUMENT", "an overlay needs both `memory` and `like`, or neither")),
+    };
+    let writable = match writable {
         (Some(upper), Some(work)) => Some((text(upper)?, text(work)?)),
         (None, None) => None,
         _ => return Err(Failure::new("ERR_BOX_INVALID_ARGUMENT", "an overlay needs both `upper` and `work`, or neither")),
@@ -87,6 +110,7 @@ fn overlay_plan(lowers: Vec<String>, upper: Option<String>, work: Option<String>
     Ok(OverlayPlan {
         lowers: lowers.into_iter().map(text).collect::<box_kernel::Result<_>>()?,
         writable,
+        memory,
         parameters: parameters.collect::<box_kernel::Result<_>>()?,
     })
 }

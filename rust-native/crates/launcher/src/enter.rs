@@ -123,8 +123,8 @@ impl Child<'_> {
                 self.empty = empty;
                 result
             }
-            Step::OfferOverlay { ref lowers, upper, work, ref parameters } => {
-                offer::overlay(lowers, upper, work, parameters, self.given.answer)
+            Step::OfferOverlay { ref lowers, upper, work, memory, like, ref parameters } => {
+                offer::overlay(lowers, (upper, work), (memory, like), parameters, self.given.answer)
             }
             Step::OfferNamespace(name) => offer::namespace(name, self.given.answer),
             _ => Err(Errno::NOSYS).call("enter"),

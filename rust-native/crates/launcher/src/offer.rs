@@ -22,7 +22,13 @@ pub fn namespace(name: &CStr, answer: &OwnedFd) -> Result<()> {
 }
 
 /// An overlay. Its folders are opened here: overlayfs takes only mounts of the namespace that it is made in.
-pub fn overlay(lowers: &[&CStr], upper: &CStr, work: &CStr, parameters: &[(&CStr, &CStr)], answer: &OwnedFd) -> Result<()> {
+pub fn overlay(
+    lowers: &[&CStr],
+    (upper, work): (&CStr, &CStr),
+    (size, like): (u64, &CStr),
+    parameters: &[(&CStr, &CStr)],
+    answer: &OwnedFd,
+) -> Result<()> {
     let context = fsopen(c"overlay", FsOpenFlags::FSOPEN_CLOEXEC).call("fsopen")?;
     fsconfig_set_string(&context, c"source", c"overlay").call("fsconfig")?;
     let folder = |path: &CStr| {
@@ -35,6 +41,14 @@ pub fn overlay(lowers: &[&CStr], upper: &CStr, work: &CStr, parameters: &[(&CStr
         set_folder(&context, c"upperdir", &folder(upper)?).call_at("fsconfig", upper)?;
         set_folder(&context, c"workdir", &folder(work)?).call_at("fsconfig", work)?;
     }
+    let memory = if upper.is_empty() && size > 0 { Some(in_memory(size, &folder(like)?)?) } else { None };
+    if let Some(memory) = &memory {
+        for (key, name) in [(c"upperdir", c"upper"), (c"workdir", c"work")] {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let opened = rustix::fs::openat(memory, name, flags, Mode::empty()).call_at("open", name)?;
+            set_folder(&context, key, &opened).call_at("fsconfig", name)?;
+        }
+    }
     for (name, value) in parameters {
         let set = if value.is_empty() { fsconfig_set_flag(&context, *name) } else { fsconfig_set_string(&context, *name, *value) };
         set.call_at("fsconfig", name)?;
@@ -42,7 +56,27 @@ pub fn overlay(lowers: &[&CStr], upper: &CStr, work: &CStr, parameters: &[(&CStr
     fsconfig_create(&context).call("fsconfig")?;
     let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).call("fsmount")?;
     channel::send(answer, &Outcome::Offered, Some(mount.as_fd()));
+    if let Some(memory) = &memory {
+        channel::send(answer, &Outcome::Offered, Some(memory.as_fd()));
+    }
     Ok(())
+}
+
+/// A file system in memory with the folders that overlayfs writes to, the upper one with the mode of `like`.
+fn in_memory(size: u64, like: &OwnedFd) -> Result<OwnedFd> {
+    let context = fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).call("fsopen")?;
+    fsconfig_set_string(&context, c"size", format!("{size}")).call("fsconfig")?;
+    fsconfig_set_string(&context, c"mode", c"0755").call("fsconfig")?;
+    fsconfig_create(&context).call("fsconfig")?;
+    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).call("fsmount")?;
+    let mode = Mode::from_raw_mode(rustix::fs::fstat(like).call("fstat")?.st_mode);
+    for name in [c"upper", c"work"] {
+        rustix::fs::mkdirat(&mount, name, Mode::RWXU).call_at("mkdirat", name)?;
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let upper = rustix::fs::openat(&mount, c"upper", flags, Mode::empty()).call("open")?;
+    rustix::fs::fchmod(&upper, mode).call("fchmod")?;
+    Ok(mount)
 }
 
 /// By descriptor (from Linux 6.13), or by the path that leads to the descriptor.

@@ -93,6 +93,8 @@ fn step<'a>(reader: &mut Reader<'a>) -> Result<Step<'a>, Malformed> {
             lowers: reader.list(Reader::string)?,
             upper: reader.string()?,
             work: reader.string()?,
+            memory: reader.u64()?,
+            like: reader.string()?,
             parameters: reader.list(|reader| Ok((reader.string()?, reader.string()?)))?,
         },
         28 => Step::OfferNamespace(reader.string()?),

@@ -111,10 +111,12 @@ fn step(out: &mut Writer, one: &Step<'_>) {
             out.u8(25);
         }
         Step::Seccomp { flags, filter } => out.u8(26).u32(flags).block(filter),
-        Step::OfferOverlay { ref lowers, upper, work, ref parameters } => {
+        Step::OfferOverlay { ref lowers, upper, work, memory, like, ref parameters } => {
             out.u8(27).list(lowers, |out, path| out.string(path));
             out.string(upper);
             out.string(work);
+            out.u64(memory);
+            out.string(like);
             out.pairs(parameters);
         }
         Step::OfferNamespace(name) => out.u8(28).string(name),

@@ -239,6 +239,11 @@ pub enum Step<'a> {
         upper: &'a CStr,
         /// The folder that overlayfs works in, or empty.
         work: &'a CStr,
+        /// Without `upper`: what is written is kept in memory, up to so many bytes. 0: nothing can be written. The file system is sent
+        /// back, too, after the overlay.
+        memory: u64,
+        /// The folder whose mode the root has where what is written is kept in memory.
+        like: &'a CStr,
         /// Parameters: a name, and a value that is empty for a flag.
         parameters: Vec<(&'a CStr, &'a CStr)>,
     },

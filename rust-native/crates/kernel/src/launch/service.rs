@@ -28,6 +28,8 @@ pub struct OverlayPlan {
     pub lowers: Vec<CString>,
     /// The folder that is written and the one that overlayfs works in.
     pub writable: Option<(CString, CString)>,
+    /// Without `writable`: what is written is kept in memory, up to so many bytes, in a root with the mode of this folder.
+    pub memory: Option<(u64, CString)>,
     /// Parameters: a name, and a value that is empty for a flag.
     pub parameters: Vec<(CString, CString)>,
 }
@@ -39,8 +41,18 @@ pub fn create_user_namespace(maps: &Maps) -> Result<OwnedFd> {
     Ok(namespace)
 }
 
-/// Makes an overlay in a user namespace with these maps. Gives the mount and the namespace. Waits: not for the event loop.
-pub fn mount_overlay_in_user_namespace(maps: &Maps, overlay: &OverlayPlan) -> Result<(OwnedFd, OwnedFd)> {
+/// What was made in a user namespace.
+pub struct UserOverlay {
+    /// The overlay, attached nowhere.
+    pub mount: OwnedFd,
+    /// Where what is written is kept in memory: that file system, with the folder `upper`.
+    pub memory: Option<OwnedFd>,
+    /// The namespace.
+    pub namespace: OwnedFd,
+}
+
+/// Makes an overlay in a user namespace with these maps. Waits: not for the event loop.
+pub fn mount_overlay_in_user_namespace(maps: &Maps, overlay: &OverlayPlan) -> Result<UserOverlay> {
     let namespaces = (libc::CLONE_NEWUSER | libc::CLONE_NEWNS).cast_unsigned();
     let (upper, work) = overlay.writable.as_ref().map_or((c"", c""), |(upper, work)| (upper.as_c_str(), work.as_c_str()));
     let first = |ranges: &[IdRange]| if ranges.iter().any(|range| range.0 == 0) { 0 } else { ranges.first().map_or(0, |range| range.0) };
@@ -50,12 +62,17 @@ pub fn mount_overlay_in_user_namespace(maps: &Maps, overlay: &OverlayPlan) -> Re
             lowers: overlay.lowers.iter().map(CString::as_c_str).collect(),
             upper,
             work,
+            memory: overlay.memory.as_ref().map_or(0, |(size, _)| *size),
+            like: overlay.memory.as_ref().map_or(c"", |(_, like)| like.as_c_str()),
             parameters: overlay.parameters.iter().map(|(name, value)| (name.as_c_str(), value.as_c_str())).collect(),
         },
         Step::OfferNamespace(c"user"),
     ];
-    let [mount, namespace] = <[OwnedFd; 2]>::try_from(run(maps, namespaces, steps)?).map_err(|_| incomplete())?;
-    Ok((mount, namespace))
+    let mut offered = run(maps, namespaces, steps)?.into_iter();
+    let mount = offered.next().ok_or_else(incomplete)?;
+    let memory = if overlay.memory.is_some() { Some(offered.next().ok_or_else(incomplete)?) } else { None };
+    let namespace = offered.next().ok_or_else(incomplete)?;
+    Ok(UserOverlay { mount, memory, namespace })
 }
 
 fn incomplete() -> Failure {
