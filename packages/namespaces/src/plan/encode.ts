@@ -269,6 +269,7 @@ class Writer {
   #buffer = Buffer.allocUnsafe(4096)
   #length = 0
 
+  /** Makes room, and says where it is. The buffer may be another one afterwards. */
   #room(count: number): number {
     const at = this.#length
     this.#length += count
@@ -281,24 +282,29 @@ class Writer {
   }
 
   magic(): void {
-    this.#buffer.write('BXP1', this.#room(4), 'latin1')
+    const at = this.#room(4)
+    this.#buffer.write('BXP1', at, 'latin1')
   }
 
   u8(value: number): void {
-    this.#buffer[this.#room(1)] = value
+    const at = this.#room(1)
+    this.#buffer[at] = value
   }
 
   u16(value: number): void {
-    this.#buffer.writeUInt16LE(value, this.#room(2))
+    const at = this.#room(2)
+    this.#buffer.writeUInt16LE(value, at)
   }
 
   /** A negative number is written in two's complement. */
   u32(value: number): void {
-    this.#buffer.writeUInt32LE(value >>> 0, this.#room(4))
+    const at = this.#room(4)
+    this.#buffer.writeUInt32LE(value >>> 0, at)
   }
 
   u64(value: bigint): void {
-    this.#buffer.writeBigUInt64LE(value, this.#room(8))
+    const at = this.#room(8)
+    this.#buffer.writeBigUInt64LE(value, at)
   }
 
   string(text: string): void {
@@ -311,7 +317,8 @@ class Writer {
 
   block(bytes: Uint8Array): void {
     this.u32(bytes.length)
-    this.#buffer.set(bytes, this.#room(bytes.length))
+    const at = this.#room(bytes.length)
+    this.#buffer.set(bytes, at)
   }
 
   list<Item>(items: readonly Item[], write: (item: Item) => void): void {

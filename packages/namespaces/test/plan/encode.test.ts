@@ -10,6 +10,14 @@ test('a plan is encoded as the vector that the launcher’s side decodes', () =>
   expect(Buffer.from(encode(everything)).toString('hex')).toBe(readFileSync(vector, 'utf8').replaceAll(/\s/g, ''))
 })
 
+test('wherever the buffer is outgrown, nothing is lost', () => {
+  for (let length = 3000; length < 4200; length += 1) {
+    const bytes = Buffer.from(encode({ ...everything, uidMap: 'x'.repeat(length) }))
+    const tail = Buffer.from(encode({ ...everything, uidMap: '' }))
+    expect(bytes.subarray(-700).equals(tail.subarray(-700))).toBe(true)
+  }
+})
+
 test('a plan that outgrows the first buffer is whole', () => {
   const environment = Array.from({ length: 500 }, (_, index) => `NAME${index}=${'x'.repeat(index)}`)
   const bytes = Buffer.from(encode({ ...everything, environment }))
