@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import path from 'node:path'
 
 /** What a container may leave on a machine. */
@@ -10,7 +10,10 @@ export interface Inventory {
   readonly state: readonly string[]
 }
 
-/** Counts it. The launcher, which lives as long as this process, and its program in memory are left out. */
+/**
+ * Counts it. The launcher, which lives as long as this process, and its program in memory are left out; so is what other processes, which
+ * still run, have for their own containers.
+ */
 export function inventory(): Inventory {
   return {
     mounts: readFileSync('/proc/self/mountinfo', 'utf8')
@@ -20,7 +23,7 @@ export function inventory(): Inventory {
     cgroups: boxGroups('/sys/fs/cgroup'),
     children: children(),
     descriptors: descriptors(),
-    state: names('/run/box'),
+    state: freeRanges('/run/box/ids'),
   }
 }
 
@@ -28,7 +31,25 @@ function boxGroups(folder: string): string[] {
   return names(folder).flatMap((name) => {
     const child = path.join(folder, name)
     const below = boxGroups(child)
-    return /^box-[0-9a-f]{12}/.test(name) ? [child, ...below] : below
+    return isOurs(name) ? [child, ...below] : below
+  })
+}
+
+/** A container's group has its process's id in its name, and is for a leak check where that is this one, or one that has ended. */
+function isOurs(group: string): boolean {
+  if (!/^box-[0-9a-f]{12}/.test(group)) return false
+  const [, owner] = /-(\d+)-\d+$/.exec(group) ?? []
+  return owner === undefined || owner === String(process.pid) || !existsSync(`/proc/${owner}`)
+}
+
+/** Ranges of ids that nobody has a lock on. Those that this process has are among its descriptors. */
+function freeRanges(folder: string): string[] {
+  const inodeOf = (name: string) => statSync(path.join(folder, name), { throwIfNoEntry: false })?.ino
+  return files(folder).filter((name) => {
+    const inode = inodeOf(name)
+    const locked = read('/proc/locks').includes(`:${inode} `)
+    // Its holder removes the file before it lets go of the lock.
+    return !locked && inode !== undefined && inodeOf(name) === inode
   })
 }
 
@@ -56,9 +77,15 @@ function descriptors(): string[] {
 
 function names(folder: string): string[] {
   try {
-    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
-      entry.isDirectory() || folder === '/run/box' ? [entry.name] : [],
-    )
+    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+  } catch {
+    return []
+  }
+}
+
+function files(folder: string): string[] {
+  try {
+    return readdirSync(folder)
   } catch {
     return []
   }
