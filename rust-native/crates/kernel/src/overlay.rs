@@ -66,7 +66,9 @@ impl Overlay<'_> {
         if self.writable.is_some() {
             overlay.flag("volatile")?;
         }
-        let attributes = if self.writable.is_some() { MountAttrFlags::empty() } else { MountAttrFlags::MOUNT_ATTR_RDONLY };
+        // A device node in a layer would open this machine's device of that number.
+        let mut attributes = MountAttrFlags::MOUNT_ATTR_NODEV;
+        attributes.set(MountAttrFlags::MOUNT_ATTR_RDONLY, self.writable.is_none());
         let mount = overlay.mount(attributes)?;
         // Where the work folder cannot be used the kernel says so in its log, and mounts without it.
         let status = rustix::fs::fstatvfs(&mount).syscall("fstatfs")?;
