@@ -124,14 +124,16 @@ export interface RunOptions extends Omit<StartOptions, 'stdio'> {
 
 // releases.d.ts
 /**
- * What was acquired on the way to a running container, released in reverse order. Every release is tried, also when one before it failed;
- * the first failure is thrown at the end.
+ * What was acquired on the way to a running container, and how it is given back: first the process is ended, then all the rest is released
+ * at once, since none of it needs another. Every release is tried, whatever fails; the failures are thrown at the end.
  */
 export declare class Releases {
     #private;
-    /** Adds a release. Those added last run first. */
+    /** Adds what is released when the process has ended. */
     add(release: () => Promise<void>): void;
-    /** Runs them all; a second call waits for the first. */
+    /** Says how the process is ended. */
+    endsWith(end: () => Promise<void>): void;
+    /** Releases everything; a second call waits for the first. */
     close(): Promise<void>;
 }
 

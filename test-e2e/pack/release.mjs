@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -12,7 +12,11 @@ const packages = publishedPackages()
 const alphabetically = (a, b) => (a < b ? -1 : 1)
 
 export async function testRelease(tally, folder) {
-  const lerna = (args, env) => output(process.execPath, [join(repository, 'node_modules/lerna/dist/cli.js'), ...args], { cwd: folder, env })
+  // lerna packs into the folder for temporary files and leaves it there.
+  const temporary = `${folder}-temporary`
+  mkdirSync(temporary)
+  const lerna = (args) =>
+    output(process.execPath, [join(repository, 'node_modules/lerna/dist/cli.js'), ...args], { cwd: folder, env: { TMPDIR: temporary } })
   await tally.test('lerna version raises every package and what each asks of the others', async () => {
     await makeClone(folder)
     await lerna(['version', 'patch', '--no-push', '--no-git-tag-version', '--force-publish', '--yes', '--loglevel', 'error'])

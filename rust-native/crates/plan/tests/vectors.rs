@@ -1,4 +1,5 @@
 //! The bytes that TypeScript writes are read here as what they were meant to be, and written again as they were.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on is a test that failed")]
 
 use box_plan::{decode, encode};
 
