@@ -244,7 +244,7 @@ export interface MountOptions {
      */
     readonly userNamespace?: UserNamespaceTarget | undefined;
     /**
-     * Where writes go: beside the store, or to memory up to a size (as root). Default: `disk`, and where the file system of the store cannot hold an
+     * Where writes go: beside the store, or to memory up to a size (as an ordinary user from kernel 6.6). Default: `disk`, and where the file system of the store cannot hold an
      * overlay's upper folder, memory up to half of what the machine has. `upperKind` of the root says which it became.
      */
     readonly upper?: 'disk' | {
