@@ -16,7 +16,7 @@ asRoot('without privileges', () => {
 
   beforeEach(async () => {
     await fs.chmod(workplace.folder, 0o755)
-    user = await makeOrdinaryUser(path.join(workplace.folder, 'home'))
+    user = await makeOrdinaryUser(workplace.folder)
   })
   afterEach(() => user.remove())
 
@@ -25,7 +25,12 @@ asRoot('without privileges', () => {
     const { copyPrograms, makeSkeleton } = await import(path.join(tour, 'programs.mjs'))
     await makeSkeleton(rootfs)
     await copyPrograms(rootfs, ['sh', 'id', 'hostname', 'ls', 'grep', 'cat', 'rm'])
-    const { stdout, stderr, exitCode } = await user.run([process.execPath, path.join(here, 'programs/rootless.mjs'), user.home, rootfs])
+    const { stdout, stderr, exitCode } = await user.run([
+      process.execPath,
+      path.join(user.repository, 'test-e2e/programs/rootless.mjs'),
+      user.home,
+      rootfs,
+    ])
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
     const seen = JSON.parse(stdout)
     expect(seen).toMatchObject({ exitCode: 0, stderr: '', layers: [1, 2], after: { stdout: 'x\n', exitCode: 2 } })
@@ -34,21 +39,10 @@ asRoot('without privileges', () => {
   }, 120_000)
 
   test('where no namespace can be made the tour does all the rest, says the one thing missing, and exits 69', async () => {
-    const inside = [
-      'bwrap',
-      '--unshare-user',
-      '--disable-userns',
-      '--ro-bind',
-      '/',
-      '/',
-      '--dev',
-      '/dev',
-      '--proc',
-      '/proc',
-      '--tmpfs',
-      '/tmp',
-    ]
-    const { stdout, stderr, exitCode } = await user.run([...inside, process.execPath, path.join(tour, 'main.mjs')])
+    const view = ['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', '--bind', user.home, user.home]
+    const bwrap = ['bwrap', '--unshare-user', '--disable-userns', ...view]
+    const main = path.join(user.repository, 'examples/mini-runtime/main.mjs')
+    const { stdout, stderr, exitCode } = await user.run([...bwrap, process.execPath, main])
     expect({ exitCode, stderr }).toEqual({ exitCode: 69, stderr: '' })
     expect(stdout).toContain('already there, not transferred')
     expect(stdout).toMatch(/missing: .+\n/)
