@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   type NamespaceKind,
@@ -166,6 +166,19 @@ describe.each([
       for (const folder of folders) expect(apart).toMatch(new RegExp(`:${folder.split('/')[4]}:/$`, 'm'))
     } finally {
       for (const folder of folders) rmdirSync(folder)
+    }
+  })
+
+  test('the process is cloned into its group of the v2 hierarchy', async () => {
+    const top = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'].find((path) => existsSync(join(path, 'cgroup.controllers')))
+    if (top === undefined) throw new Error('this host has no v2 hierarchy')
+    const folder = join(top, `box-test-launch-${process.pid}`)
+    mkdirSync(folder)
+    try {
+      const options = { namespaces: namespaces.filter((kind) => kind !== 'cgroup'), root, cgroup: { paths: { v2: folder, v1: [] } } }
+      expect(await shell('cat /proc/self/cgroup', options)).toMatch(new RegExp(`^0::/box-test-launch-${process.pid}$`, 'm'))
+    } finally {
+      rmdirSync(folder)
     }
   })
 

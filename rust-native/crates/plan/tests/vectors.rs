@@ -3,6 +3,7 @@
 
 use box_plan::{decode, encode};
 
+#[expect(clippy::unwrap_used, reason = "the vector is a part of the test")]
 fn vector() -> Vec<u8> {
     let hex: String = include_str!("../vectors/everything.hex").split_whitespace().collect();
     hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
