@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 /** A program beside this file, running in a process of its own. */
@@ -12,18 +11,31 @@ export interface Program {
   readonly ended: Promise<number | string | null>
 }
 
-const folder = join(process.cwd(), 'packages/layers/test/programs')
+const programs = 'packages/layers/test/programs'
+
+/** Binds what programs need of the repository to where everyone can go, and then becomes another user: a checkout may be closed to others. */
+const become = `set -e
+mount -t tmpfs -o mode=0755 tmpfs /mnt
+for part in node_modules packages rust-native; do
+  mkdir "/mnt/$part"
+  mount --bind "$1/$part" "/mnt/$part"
+done
+user=$2 group=$3
+shift 3
+exec setpriv --reuid "$user" --regid "$group" --clear-groups -- "$@"`
 
 /** Starts `name` with arguments; as another user where one is given. */
 export function start(name: string, args: readonly string[], user?: { readonly uid: number; readonly gid: number }): Program {
-  const hooks = pathToFileURL(join(folder, 'typescript.mjs')).href
-  const flags = ['--conditions=@box/source', '--disable-warning=ExperimentalWarning', '--import', hooks, join(folder, name)]
-  const child = spawn(process.execPath, [...flags, ...args], {
-    cwd: '/',
-    stdio: ['pipe', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'] },
-    ...user,
-  })
+  const command = (top: string): string[] => {
+    const hooks = pathToFileURL(join(top, programs, 'typescript.mjs')).href
+    const flags = ['--conditions=@box/source', '--disable-warning=ExperimentalWarning', '--import', hooks]
+    return [process.execPath, ...flags, join(top, programs, name), ...args]
+  }
+  const [program = '', ...given] =
+    user === undefined
+      ? command(process.cwd())
+      : ['unshare', '--mount', 'sh', '-c', become, 'sh', process.cwd(), `${user.uid}`, `${user.gid}`, ...command('/mnt')]
+  const child = spawn(program, given, { cwd: '/', stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } })
   let errors = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errors += text
@@ -58,15 +70,4 @@ export function start(name: string, args: readonly string[], user?: { readonly u
     return JSON.parse(lines.shift() ?? 'null')
   }
   return { process: child, line, ended }
-}
-
-/** Whether a user who owns nothing here can read the sources. */
-export function canBeReadByAll(): boolean {
-  try {
-    accessSync(folder, constants.R_OK)
-    for (let path = folder; path !== '/'; path = dirname(path)) if ((statSync(path).mode & 0o005) !== 0o005) return false
-    return true
-  } catch {
-    return false
-  }
 }
