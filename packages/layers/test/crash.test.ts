@@ -114,6 +114,19 @@ linux('processes that share a store', () => {
     await store.close()
   })
 
+  test('a store is not closed under a layer that arrives', async () => {
+    const bytes = seededLayer(size, 'open')
+    const store = await LayerStore.open(folder)
+    const descriptor = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: digestOf(bytes), size: bytes.byteLength }
+    const writer = await store.ingest(descriptor)
+    if (writer.state !== 'writing') throw new Error(writer.state)
+    await writer.write(bytes.subarray(0, 1000))
+    await expect(store.close()).rejects.toMatchObject({ code: 'ERR_BOX_STATE' })
+    await writer.abort()
+    await store.close()
+    await expect(store.ingest(descriptor)).rejects.toMatchObject({ code: 'ERR_BOX_STATE' })
+  })
+
   test('a blob that is there but was never unpacked is unpacked when it is asked for', async () => {
     const bytes = tar([{ name: 'file', content: 'x' }])
     const before = await LayerStore.open(folder)

@@ -22,7 +22,6 @@ asRoot('a store as an ordinary user', () => {
     await mkdir(join(folder, 'files/folder'))
     for (const name of ['etc/old', 'etc/kept', 'folder/first']) await writeFile(join(folder, 'files', name), name)
     await chown(folder, user.uid, user.gid)
-    const mounts = await readFile('/proc/self/mountinfo', 'utf8')
     const program = start('rootless.ts', [folder], user)
     expect(await program.line()).toEqual({
       changes: ['added /etc/new', 'removed /etc/old', 'modified /folder', 'added /folder/second'],
@@ -37,7 +36,7 @@ asRoot('a store as an ordinary user', () => {
     })
     expect(await program.ended).toBe(0)
     expect(await readdir(join(folder, 'store/containers'))).toEqual([])
-    expect(await readFile('/proc/self/mountinfo', 'utf8')).toBe(mounts)
+    expect(await readFile('/proc/self/mountinfo', 'utf8')).not.toContain(folder)
     // What one made with squashed owners another must not take for the image's.
     await expect(LayerStore.open(join(folder, 'store'))).rejects.toMatchObject({ code: 'ERR_BOX_STORE_INVALID' })
   })

@@ -259,6 +259,9 @@ export class Store implements LayerStore {
     await systemCalls(async () => {
       if (this.#roots.size > 0)
         throw new BoxError('ERR_BOX_STATE', `${this.#roots.size} roots of the store are still mounted: close them first`)
+      const { unpacking } = this.#parts.layers
+      if (unpacking > 0)
+        throw new BoxError('ERR_BOX_STATE', `${unpacking} layers are still being received: commit or abort their writers first`)
       this.#closing ??= this.#close()
       await this.#closing
     })

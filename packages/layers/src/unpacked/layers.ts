@@ -36,6 +36,7 @@ export interface LayersContext {
 export class UnpackedLayers {
   readonly path: string
   readonly #context: LayersContext
+  readonly #stages = new Set<string>()
 
   constructor(path: string, context: LayersContext) {
     this.path = path
@@ -69,14 +70,22 @@ export class UnpackedLayers {
   /** A folder to unpack into, in the name of the session. */
   async stage(): Promise<StagedTree> {
     const path = join(this.staging, this.#context.session.newName())
+    this.#stages.add(path)
     await makeFolder(path)
     const tree = join(path, 'tree')
     await makeFolder(tree, 0o755)
     return { path, tree, options: unpackOptions(this.#context.privileges) }
   }
 
+  /** Ends what `stage` began, also after `publish`. */
   async discard(stage: StagedTree): Promise<void> {
     await removeTree(stage.path)
+    this.#stages.delete(stage.path)
+  }
+
+  /** How many layers are being unpacked. */
+  get unpacking(): number {
+    return this.#stages.size
   }
 
   /** Makes a layer of what was unpacked from the blob, all at once. Where it is there already, that one stays. */
