@@ -78,7 +78,7 @@ export interface LayerStore extends ImageSink {
     }): Promise<Verification>;
     /** What the store takes on the disk. */
     usage(): Promise<StoreUsage>;
-    /** Ends the use of the store. @throws BoxError `ERR_BOX_STATE` while roots are mounted. */
+    /** Ends the use of the store. @throws BoxError `ERR_BOX_STATE` while roots are mounted or layers are received. */
     close(): Promise<void>;
     [Symbol.asyncDispose](): Promise<void>;
 }
