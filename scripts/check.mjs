@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { compareSurfaces } from './api.mjs'
-import { compareErrorsPage } from './errors-page.mjs'
+import { compareErrorsPage, unusedCodes } from './errors-page.mjs'
 import { publishedPackages } from './packages.mjs'
 import { main, repository, StepFailure, tool } from './repository.mjs'
 import { setUp } from './setup.mjs'
@@ -46,6 +46,7 @@ const checks = [
     () => compareSurfaces().map((name) => `${name} changed: node scripts/api.mjs --write, and look at the difference`),
   ],
   ['the page of errors', async () => ((await compareErrorsPage()) ? [] : ['docs/errors.md is old: node scripts/errors-page.mjs --write'])],
+  ['every error code is thrown', async () => (await unusedCodes()).map((code) => `${code} is thrown by no package`)],
   ['forbidden words', findForbiddenWords],
 ]
 

@@ -1,6 +1,5 @@
 /**
- * docs/errors.md: every error code with its line, and where in the sources it is thrown from, by package. Compared in `npm run check`;
- * `node scripts/errors-page.mjs --write` writes it anew.
+ * docs/errors.md: every error code with its line. Compared in `npm run check`; `node scripts/errors-page.mjs --write` writes it anew.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,21 +17,26 @@ export async function compareErrorsPage({ write = false } = {}) {
   return same
 }
 
+/** @returns the codes that no package throws */
+export async function unusedCodes() {
+  const sources = publishedPackages().flatMap(({ path, manifest }) => sourceTexts(path, manifest))
+  return Object.keys(await errorCodes()).filter((code) => !sources.some((text) => text.includes(`'${code}'`) || text.includes(`"${code}"`)))
+}
+
+async function errorCodes() {
+  return (await import(pathToFileURL(join(repository, 'packages/core/dist/errors.js')).href)).errorCodes
+}
+
 async function errorsPage() {
-  const { errorCodes } = await import(pathToFileURL(join(repository, 'packages/core/dist/errors.js')).href)
-  const sources = publishedPackages().map(({ path, manifest }) => ({ name: manifest.name, text: sourceText(path, manifest) }))
-  const rows = Object.entries(errorCodes).map(([code, line]) => {
-    const users = sources.filter(({ text }) => text.includes(`'${code}'`) || text.includes(`"${code}"`)).map(({ name }) => name)
-    return `| \`${code}\` | ${line} | ${users.map((name) => `\`${name}\``).join(' ')} |`
-  })
+  const rows = Object.entries(await errorCodes()).map(([code, line]) => `| \`${code}\` | ${line} |`)
   return `# Errors
 
 Every error that a Box package throws by its own will is a \`BoxError\` of \`@box/core\`. Its \`code\` is stable: decide by it, never by the message.
 Where the kernel refused something, \`syscall\`, \`errno\`, \`path\` and \`step\` say what was tried, and \`hint\` says what to do about it.
 An aborted call rejects with its signal's reason, which is no \`BoxError\`.
 
-| code | meaning | from |
-|---|---|---|
+| code | meaning |
+|---|---|
 ${rows.join('\n')}
 
 This page is written by \`node scripts/errors-page.mjs --write\` from \`packages/core/src/errors.ts\`.
@@ -40,9 +44,9 @@ This page is written by \`node scripts/errors-page.mjs --write\` from \`packages
 }
 
 /** The sources of a package, without the table of the codes itself. */
-function sourceText(path, manifest) {
+function sourceTexts(path, manifest) {
   const folders = manifest.napi === undefined ? ['src'] : readdirSync(join(path, 'crates')).map((crate) => join('crates', crate, 'src'))
-  return folders.flatMap((folder) => read(join(path, folder))).join('\n')
+  return folders.flatMap((folder) => read(join(path, folder)))
 }
 
 function read(folder) {
