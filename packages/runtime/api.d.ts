@@ -47,7 +47,7 @@ export declare class Container implements ProcessTarget {
     get stderr(): Readable;
     /** Sends a signal to process 1 (default `SIGTERM`). Gives false where it has ended already. */
     kill(signal?: NodeJS.Signals | number): boolean;
-    /** What the container uses. @throws BoxError `ERR_BOX_STATE` where it has no cgroup. */
+    /** What the container has used so far; undefined where it has no cgroup. @throws BoxError `ERR_BOX_STATE` after `close()`. */
     stats(): Promise<Stats | undefined>;
     /** Kills what still runs, then gives back the cgroup, the root with all that was written to it, and the ids. Idempotent. */
     close(): Promise<void>;

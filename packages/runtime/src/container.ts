@@ -69,7 +69,7 @@ export class Container implements ProcessTarget {
     return this.#process.kill(signal)
   }
 
-  /** What the container uses. @throws BoxError `ERR_BOX_STATE` where it has no cgroup. */
+  /** What the container has used so far; undefined where it has no cgroup. @throws BoxError `ERR_BOX_STATE` after `close()`. */
   async stats(): Promise<Stats | undefined> {
     return await this.cgroup?.stats()
   }
