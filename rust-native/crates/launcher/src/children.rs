@@ -14,7 +14,7 @@ pub struct Children {
 }
 
 impl Children {
-    const LEAST: usize = 64;
+    const LEAST: usize = 16;
 
     pub fn add(&mut self, pidfd: OwnedFd) {
         self.pidfds.push(pidfd);
@@ -31,9 +31,9 @@ impl Children {
         }
     }
 
-    /// Lets go of the pidfds, without ending anyone: this is the child's copy.
+    /// For the child, whose copy this is: its descriptors are closed all at once, by their numbers.
     pub fn forget(&mut self) {
-        self.pidfds.clear();
+        std::mem::take(&mut self.pidfds).into_iter().for_each(std::mem::forget);
     }
 
     fn sweep(&mut self) {
