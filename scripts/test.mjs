@@ -62,6 +62,7 @@ async function runAll(chosen) {
     if (outcome.failed > 0) show(outcome)
     const counts = `${outcome.passed} passed, ${outcome.failed} failed, ${outcome.skipped.length} skipped`
     say(`${title} ${outcome.failed > 0 ? 'FAILED' : 'ok'} ${outcome.elapsed.toFixed(1)} s / ${stage.budget} s · ${counts}`)
+    for (const failure of outcome.failures) say(`  ${failure}`)
     total.passed += outcome.passed
     total.failed += outcome.failed
     total.failures.push(...outcome.failures)
