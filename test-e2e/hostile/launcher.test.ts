@@ -1,0 +1,73 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import path from 'node:path'
+
+import fs from 'fs-extra'
+
+import { useHostileHost } from '../support/hostile-host.ts'
+
+const asRoot = process.geteuid?.() === 0 ? describe : describe.skip
+
+/** fcntl(2): F_GET_SEALS, and the seals that keep a file as it is (F_SEAL_SEAL, SHRINK, GROW and WRITE). */
+const getSeals = 1034
+const sealed = 0x1 | 0x2 | 0x4 | 0x8
+
+/** The launchers that this process has started. */
+function launchers(): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return []
+    try {
+      const [, parent] = /\) \S (\d+)/.exec(readFileSync(`/proc/${name}/stat`, 'utf8')) ?? []
+      return parent === String(process.pid) && readlinkSync(`/proc/${name}/exe`).startsWith('/memfd:box-launcher') ? [Number(name)] : []
+    } catch {
+      return []
+    }
+  })
+}
+
+const hashOf = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex')
+
+asRoot('runc, crun, lxc CVE-2019-5736: the program that starts containers', () => {
+  const host = useHostileHost()
+
+  test('is a sealed file that nobody can write to', async () => {
+    await host.runtime.run('base')
+    const [launcher, ...others] = launchers()
+    expect(others).toEqual([])
+    const exe = `/proc/${launcher}/exe`
+    const seals = execFileSync('perl', ['-e', `open(F, "<", $ARGV[0]) or die $!; print fcntl(F, ${getSeals}, 0)`, exe], {
+      encoding: 'utf8',
+    })
+    expect(Number(seals) & sealed).toBe(sealed)
+    expect(() => fs.openSync(exe, 'r+')).toThrow(/ETXTBSY|EPERM|EACCES/)
+  })
+
+  test.each(['script', 'link'])(
+    'is not changed, and nothing hangs, where the entrypoint is a %s to /proc/self/exe',
+    async (kind) => {
+      await host.runtime.run('base')
+      const [launcher] = launchers()
+      const before = [hashOf(process.execPath), hashOf(`/proc/${launcher}/exe`)]
+      const image = await host.image(async (folder) => {
+        const file = path.join(folder, 'entry')
+        if (kind === 'link') await fs.symlink('/proc/self/exe', file)
+        else await fs.writeFile(file, '#!/proc/self/exe\n', { mode: 0o755 })
+      })
+      for (const options of [{}, { init: true }, { userns: 'host' as const }]) {
+        const outcome = await host.runtime.run(image, ['/entry', '--version'], { timeout: 5_000, check: false, ...options }).then(
+          ({ timedOut, stdout }) => ({ timedOut, stdout }),
+          (error: unknown) => {
+            expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_BOX_/) })
+            return { timedOut: false, stdout: '' }
+          },
+        )
+        expect(outcome).toEqual({ timedOut: false, stdout: '' })
+      }
+      expect([hashOf(process.execPath), hashOf(`/proc/${launcher}/exe`)]).toEqual(before)
+      expect(launchers()).toEqual([launcher])
+      expect((await host.runtime.run('base', ['echo', 'well'])).stdout).toBe('well\n')
+    },
+    30_000,
+  )
+})
