@@ -1,0 +1,86 @@
+import path from 'node:path'
+
+import { BoxError } from '@box/core'
+import type { Mount } from '@box/namespaces'
+import fs from 'fs-extra'
+
+import { secret } from '../support/canary.ts'
+import { useHostileHost } from '../support/hostile-host.ts'
+
+const asRoot = process.geteuid?.() === 0 ? describe : describe.skip
+
+/** Exchanges a folder and a link (renameat2(2), RENAME_EXCHANGE) as fast as it can, and says after each thousand that it has. */
+const swapper = `
+  $| = 1; my ($n, $a, $b) = (0, "/shared/place", "/shared/other");
+  while (1) {
+    syscall($ARGV[0] + 0, -100, $a, -100, $b, 2) == 0 or die "renameat2: $!";
+    print "swapped\\n" if ++$n % 1000 == 0;
+  }`
+const renameat2 = process.arch === 'x64' ? '316' : '276'
+
+asRoot('runc CVE-2021-30465, 2024-45310, 2025-52881: a shared folder whose content is exchanged while others mount in it', () => {
+  const host = useHostileHost()
+
+  test.each([
+    ['absolute', (canary: string) => canary],
+    ['by ..', (canary: string) => `${'../'.repeat(40)}${canary.slice(1)}`],
+  ])(
+    'leads no container to the host, by a link that is %s',
+    async (_name, target) => {
+      const shared = path.join(host.folder, 'shared')
+      await fs.ensureDir(path.join(shared, 'place'))
+      await fs.symlink(target(host.canary), path.join(shared, 'other'))
+      for (const folder of [shared, path.join(shared, 'place')]) await fs.chmod(folder, 0o777)
+
+      const bind: Mount = { type: 'bind', source: shared, target: '/shared' }
+      const attacker = await host.runtime.start('base', ['perl', '-e', swapper, renameat2], { mounts: [bind] })
+      let swaps = 0
+      attacker.stdout.on('data', (chunk: Buffer) => (swaps += chunk.toString().split('\n').length - 1))
+      try {
+        // Who joins paths is led outside.
+        const joined = new Set<string>()
+        for (let attempt = 0; attempt < 20_000 && joined.size < 2; attempt += 1)
+          joined.add(await fs.readFile(path.join(shared, 'place/secret'), 'utf8').catch(() => 'absent'))
+        expect(joined).toEqual(new Set([secret, 'absent']))
+
+        const seen: string[] = []
+        const file = path.join(host.folder, 'file')
+        await fs.writeFile(file, 'bound')
+        const kinds: readonly { readonly mounts: readonly Mount[]; readonly cwd?: string }[] = [
+          { mounts: [bind, { type: 'tmpfs', target: '/shared/place/pts' }] },
+          { mounts: [bind, { type: 'tmpfs', target: '/shared/place/made/deep' }] },
+          { mounts: [bind, { type: 'bind', source: file, target: '/shared/place/file' }] },
+          { mounts: [bind, { type: 'tmpfs', target: '/shared/place' }] },
+          { mounts: [bind], cwd: '/shared/place' },
+        ]
+        const look = 'pwd; ls -a . /shared/place /shared/place/pts; cat secret marker /shared/place/secret /shared/place/pts/marker'
+        const before = swaps
+        for (let round = 0; round < 5; round += 1)
+          await Promise.all(
+            kinds.flatMap((kind) =>
+              (['auto', 'host'] as const).map(async (userns) => {
+                try {
+                  const { stdout, stderr } = await host.runtime.run('base', ['sh', '-c', look], { ...kind, userns, check: false })
+                  seen.push(stdout + stderr)
+                } catch (error) {
+                  expect(error).toBeInstanceOf(BoxError)
+                  expect(error).toMatchObject({ step: expect.stringMatching(/^(mount|change the directory)$/) })
+                  seen.push('')
+                }
+              }),
+            ),
+          )
+        expect(seen).toHaveLength(50)
+        expect(swaps).toBeGreaterThan(before)
+        for (const text of seen) {
+          expect(text).not.toContain(secret)
+          expect(text).not.toMatch(/^(secret|marker)$/m)
+        }
+      } finally {
+        await attacker.close()
+      }
+      expect(await fs.readdir(path.join(host.folder, 'shared'))).toEqual(['other', 'place'])
+    },
+    60_000,
+  )
+})
