@@ -21,4 +21,6 @@ export default {
   transformIgnorePatterns: ['/node_modules/(?!@box/)'],
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   maxWorkers: 2,
+  // Tests start processes, and share two cores with others; how long they may take in all is the stage's budget.
+  testTimeout: 30_000,
 }

@@ -288,7 +288,7 @@ asRoot('on this machine', () => {
 
   test('a view shows the group of a process and never removes it', async () => {
     const group = await create({ pids: 7 })
-    const { pid } = await runIn(group, 'sleep 60')
+    const { pid } = await runIn(group, 'exec sleep 60')
     const view = await Cgroup.of(pid)
     expect(view.paths.v2).toBe(group.paths.v2)
     expect(view.paths.v1).toEqual(expect.arrayContaining([...group.paths.v1]))
