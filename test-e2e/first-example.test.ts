@@ -22,10 +22,9 @@ asRoot('the first example', () => {
       const program = path.join(top, 'node_modules/.cache/box', `first-example-${process.pid}.mjs`)
       await fs.outputFile(program, `${block}\nprocess.stdout.write(stdout)\n`)
       try {
-        // The default store lies in /var/lib/box: here on a file system of its own, in a mount namespace that ends with the program.
+        // The default store lies below /var/lib: here on a file system of its own, in a mount namespace that ends with the program.
         const script = `set -e
-mkdir -p /var/lib/box
-mount -t tmpfs tmpfs /var/lib/box
+mount -t tmpfs tmpfs /var/lib
 "$1" "$2" "$3"
 "$1" "$4"`
         const prepare = path.join(top, 'test-e2e/programs/prepare-node-image.mjs')
