@@ -3,7 +3,7 @@ import { acquireLock, type HeldLock, type Locks } from '@box/oci'
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isAbsent } from './unpacked/record.ts'
+import { isAbsent } from './absent.ts'
 
 /** Content that is kept from being pruned, until it is released. */
 export interface Lease {

@@ -3,7 +3,7 @@ import { type ImageLayout, layout } from '@box/oci'
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ImportOptions } from '../options.ts'
-import { isAbsent } from '../unpacked/record.ts'
+import { isAbsent } from '../absent.ts'
 
 /** What a path that is to be imported holds. */
 export type ImportSource =

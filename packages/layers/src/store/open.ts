@@ -1,6 +1,6 @@
 import { BoxError } from '@box/core'
 import { type ImageLayout, layout, socketLocks, splitDigest } from '@box/oci'
-import { lstat, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { LayerStore } from '../layer-store.ts'
 import type { OpenOptions } from '../options.ts'
@@ -9,7 +9,7 @@ import { makeFolder, Session } from '../sessions.ts'
 import { Durable, syncedFile } from '../unpacked/durable.ts'
 import { UnpackedLayers } from '../unpacked/layers.ts'
 import { layerReceiver } from '../unpacked/receiver.ts'
-import { isAbsent } from '../unpacked/record.ts'
+import { isAbsent, isThere } from '../absent.ts'
 import { Holds } from './holds.ts'
 import { Store, type StoreParts } from './store.ts'
 import { sweep } from './sweep.ts'
@@ -94,14 +94,4 @@ async function agreeOnOwners(path: string, keepsOwners: boolean): Promise<void> 
     path,
     hint: 'open it as who made it, or use another folder',
   })
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path)
-    return true
-  } catch (error) {
-    if (isAbsent(error)) return false
-    throw error
-  }
 }

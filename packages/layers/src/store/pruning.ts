@@ -1,7 +1,7 @@
 import { acquireLock, type Locks } from '@box/oci'
-import { lstat, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isAbsent } from '../unpacked/record.ts'
+import { isThere } from '../absent.ts'
 
 /**
  * How who takes content into use and who prunes keep apart. The one first notes a lease and then looks for the file `pruning`; the other first
@@ -35,14 +35,4 @@ export async function waitForPruner(folder: string, locks: Locks): Promise<void>
 
 function marker(folder: string): string {
   return join(folder, 'pruning')
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path)
-    return true
-  } catch (error) {
-    if (isAbsent(error)) return false
-    throw error
-  }
 }

@@ -1,7 +1,8 @@
 import { open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { nativeCall } from '../native.ts'
-import { isAbsent, type LayerRecord } from './record.ts'
+import { isAbsent } from '../absent.ts'
+import type { LayerRecord } from './record.ts'
 
 /** When unpacked layers are made to survive a power cut: before a call returns, soon after an image is complete, or never. */
 export type Durability = 'full' | 'pull' | 'none'

@@ -1,3 +1,4 @@
+import { isAbsent } from '../absent.ts'
 import { BoxError, type Digest } from '@box/core'
 import { isDigest, readJson } from '@box/oci'
 import { readFile } from 'node:fs/promises'
@@ -42,11 +43,6 @@ export async function readRecord(path: string): Promise<LayerRecord | undefined>
   const value = parse(path, bytes)
   if (isRecord(value)) return value
   throw new BoxError('ERR_BOX_STORE_INVALID', `${path} does not describe an unpacked layer of a kind that this version knows`, { path })
-}
-
-/** Whether the error says that nothing is there. */
-export function isAbsent(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
 }
 
 function parse(path: string, bytes: Buffer): unknown {
