@@ -3,7 +3,7 @@ import { isDigest, parseDigest } from './digest.ts'
 
 /** The name of an image in a registry, with nothing left out. At least one of `tag` and `digest` is there. */
 export interface Reference {
-  /** Host, and port where it is said: `docker.io`, `localhost:5000`, `[::1]:5000`. Lower case. */
+  /** Host, and port where it is said: `docker.io`, `localhost:5000`, `[::1]:5000`. In lower case, unless only its case tells it from a path: `HOST`. */
   readonly registry: string
   /** The path inside the registry: `library/alpine`. */
   readonly repository: string
@@ -94,8 +94,10 @@ function splitAtTag(text: string): { name: string; tag?: string } {
 function splitName(text: string, name: string): { registry: string; repository: string } {
   const slash = name.indexOf('/')
   const first = slash < 0 ? '' : name.slice(0, slash)
-  const explicit = first !== '' && (/[.:A-Z]/.test(first) || first === 'localhost')
-  const registry = explicit ? first.toLowerCase() : defaultRegistry
+  const explicit = namesHost(first)
+  const lower = first.toLowerCase()
+  const host = namesHost(lower) ? lower : first
+  const registry = explicit ? host : defaultRegistry
   const path = explicit ? name.slice(slash + 1) : name
   if (explicit && !isHost(first)) throw invalid(text, `${JSON.stringify(first)} is not a host with an optional port`)
   const official = (registry === defaultRegistry || registry === 'index.docker.io') && !path.includes('/')
@@ -104,6 +106,11 @@ function splitName(text: string, name: string): { registry: string; repository: 
   if (!isRepository(repository)) throw invalid(text, `${JSON.stringify(path)} is not a repository's path in lower case`)
   if (!explicit && /^[0-9a-f]{64}$/.test(path)) throw invalid(text, 'a name of 64 hexadecimal digits would be mistaken for an id')
   return { registry: registry === 'index.docker.io' ? defaultRegistry : registry, repository }
+}
+
+/** Whether the first part of a name is a registry, and not the beginning of a path. */
+function namesHost(first: string): boolean {
+  return /[.:A-Z]/.test(first) || first === 'localhost'
 }
 
 function isHost(text: string): boolean {

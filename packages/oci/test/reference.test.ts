@@ -19,7 +19,8 @@ test.each([
   ['ghcr.io/a/b__c/d--e.f:_t', 'ghcr.io/a/b__c/d--e.f:_t'],
   [`alpine@${digest}`, `docker.io/library/alpine@${digest}`],
   [`alpine:3@${digest}`, `docker.io/library/alpine:3@${digest}`],
-  ['Registry/app', 'registry/app:latest'],
+  ['Registry/app', 'Registry/app:latest'],
+  ['Registry.example/app', 'registry.example/app:latest'],
 ])('%s means %s', (short, whole) => {
   expect(formatReference(parseReference(short))).toBe(whole)
 })
