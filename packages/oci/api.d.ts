@@ -939,7 +939,7 @@ export declare function parsePlatform(text: string): Platform | undefined;
 import { type Digest } from '@box/core';
 /** The name of an image in a registry, with nothing left out. At least one of `tag` and `digest` is there. */
 export interface Reference {
-    /** Host, and port where it is said: `docker.io`, `localhost:5000`, `[::1]:5000`. Lower case. */
+    /** Host, and port where it is said: `docker.io`, `localhost:5000`, `[::1]:5000`. In lower case, unless only its case tells it from a path: `HOST`. */
     readonly registry: string;
     /** The path inside the registry: `library/alpine`. */
     readonly repository: string;
