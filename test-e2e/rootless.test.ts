@@ -1,8 +1,12 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { LayerStore } from '@box/layers'
+import { Registry } from '@box/registry'
 import fs from 'fs-extra'
 
+import { unpackDebianRoot } from './support/debian-root.ts'
+import { startDockerRegistry } from './support/docker-registry.ts'
 import { makeOrdinaryUser, type OrdinaryUser } from './support/ordinary-user.ts'
 import { useWorkplace } from './support/workplace.ts'
 
@@ -38,6 +42,37 @@ asRoot('without privileges', () => {
     expect(seen.changes).toEqual(expect.arrayContaining(['added /etc/new', 'removed /etc/group']))
   }, 120_000)
 
+  test.each([
+    ['an ordinary user does the main job', []],
+    [
+      'so does one inside an unprivileged container',
+      ['bwrap', '--dev-bind', '/', '/', '--unshare-user', '--unshare-pid', '--proc', '/proc'],
+    ],
+  ])(
+    '%s, with a Debian root from the registry of the distribution project',
+    async (_, before) => {
+      const server = await startDockerRegistry(path.join(workplace.folder, 'registry'))
+      try {
+        const reference = `${server.address}/debian:minbase`
+        await pushDebian(reference)
+        const program = path.join(user.repository, 'test-e2e/programs/rootless-main-job.mjs')
+        const { stdout, stderr, exitCode } = await user.run([...before, process.execPath, program, user.home, reference])
+        expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+        expect(JSON.parse(stdout)).toEqual({
+          transferred: true,
+          transferredAgain: false,
+          inside: ['1', 'inside', 'debian', expect.stringMatching(/^[1-9]$/), '0', 'lo'],
+          exitCode: 0,
+          after: 'changed\n',
+          untouched: '/etc/issue\n',
+        })
+      } finally {
+        await server.close()
+      }
+    },
+    180_000,
+  )
+
   test('where no namespace can be made the tour does all the rest, says the one thing missing, and exits 69', async () => {
     const view = ['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', '--bind', user.home, user.home]
     const bwrap = ['bwrap', '--unshare-user', '--disable-userns', ...view]
@@ -48,4 +83,18 @@ asRoot('without privileges', () => {
     expect(stdout).toMatch(/missing: .+\n/)
     expect(stdout).toContain('nothing is left')
   }, 120_000)
+
+  async function pushDebian(reference: string): Promise<void> {
+    const rootfs = path.join(workplace.folder, 'debian')
+    await unpackDebianRoot(rootfs)
+    const store = await LayerStore.open(path.join(workplace.folder, 'maker'))
+    const client = new Registry()
+    try {
+      await store.create({ add: { '/': rootfs }, config: { cmd: ['sh'] }, tag: 'debian:minbase' })
+      await client.push(store, reference, { name: 'debian:minbase' })
+    } finally {
+      await client.close()
+      await store.close()
+    }
+  }
 })

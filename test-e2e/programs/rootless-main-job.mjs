@@ -1,0 +1,38 @@
+// Pulls an image from a registry, runs it isolated and commits what it changed, as whoever runs this. Prints what it saw as JSON.
+//   node rootless-main-job.mjs FOLDER REFERENCE
+import path from 'node:path'
+import { LayerStore } from '@box/layers'
+import { Registry } from '@box/registry'
+import { createRuntime } from '@box/runtime'
+
+const [folder, reference] = process.argv.slice(2)
+const store = await LayerStore.open(path.join(folder, 'store'))
+const client = new Registry()
+const runtime = createRuntime({ store })
+const events = []
+for await (const { type } of client.pull(reference, store)) events.push(type)
+const again = []
+for await (const { type } of client.pull(reference, store)) again.push(type)
+const inside = await runtime.run(
+  reference,
+  ['sh', '-c', 'echo $$; hostname; . /etc/os-release; echo $ID; ls /proc | grep -c "^[0-9]"; id -u; ls /sys/class/net'],
+  { hostname: 'inside' },
+)
+const container = await runtime.start(reference, ['sh', '-c', 'echo changed > /etc/motd; rm /etc/issue; mkdir /srv/data'])
+const { exitCode } = await container.exited
+await store.commit(container.root, { tag: 'changed:1' })
+await container.close()
+const after = await runtime.run('changed:1', ['sh', '-c', 'cat /etc/motd; ls /etc/issue'], { check: false })
+const untouched = await runtime.run(reference, ['ls', '/etc/issue'])
+await Promise.all([runtime.close(), client.close()])
+await store.close()
+console.log(
+  JSON.stringify({
+    transferred: events.includes('copied'),
+    transferredAgain: again.includes('copied'),
+    inside: inside.stdout.split('\n').filter(Boolean),
+    exitCode,
+    after: after.stdout,
+    untouched: untouched.stdout,
+  }),
+)
