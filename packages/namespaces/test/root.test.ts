@@ -1,4 +1,16 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  rmdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import {
   type NamespaceKind,
@@ -185,6 +197,25 @@ describe.each([
   test('a working directory outside cannot be reached by a descriptor', async () => {
     for (const fd of [3, 4, 5, 6, 7, 8]) {
       await expect(spawn(['true'], inRoot({ cwd: `/proc/self/fd/${fd}` }))).rejects.toMatchObject({ step: 'change the directory' })
+    }
+  })
+
+  test('runc CVE-2024-21626: a program outside cannot be reached by a descriptor', async () => {
+    const outside = realpathSync('/usr/bin/head')
+    const numbers = [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+    for (const fd of numbers) {
+      root.link(`/proc/self/fd/${fd}/..${outside}`, `/tmp/link-${fd}`)
+      root.write(`/tmp/script-${fd}`, `#!/proc/self/fd/${fd}/..${outside}\n`)
+    }
+    const given = openSync('/proc', 'r')
+    try {
+      const attack = (path: string, stdio?: SpawnOptions['stdio']) => run([path, '/dev/null'], inRoot({ stdio }))
+      for (const kind of ['link', 'script']) expect((await attack(`/tmp/${kind}-3`, ['ignore', 'pipe', 'pipe', given])).exitCode).toBe(0)
+      for (const fd of numbers)
+        for (const kind of ['link', 'script']) await expect(attack(`/tmp/${kind}-${fd}`)).rejects.toMatchObject({ syscall: 'execve' })
+    } finally {
+      closeSync(given)
+      for (const fd of numbers) for (const kind of ['link', 'script']) rmSync(join(root.path, `tmp/${kind}-${fd}`))
     }
   })
 })

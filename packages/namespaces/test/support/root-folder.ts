@@ -1,5 +1,17 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, constants, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Root } from '@box/core'
@@ -37,6 +49,10 @@ export class RootFolder implements Root {
 
   link(target: string, path: string): void {
     symlinkSync(target, join(this.path, path))
+  }
+
+  write(path: string, content: string): void {
+    writeFileSync(join(this.path, path), content, { mode: 0o755 })
   }
 
   close(): void {

@@ -1,8 +1,8 @@
 //! Which descriptors a child has.
 
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 
-use rustix::io::{FdFlags, Result};
+use rustix::io::Result;
 
 use crate::sys;
 
@@ -20,19 +20,21 @@ pub fn close_all_but(keep: &[BorrowedFd<'_>]) -> Result<()> {
     sys::close_range(first, u32::MAX, 0)
 }
 
-/// Gives the program its descriptors 0, 1, 2 and so on, and marks every other one to be closed by execve(2).
-/// What must outlive this (the channel) is moved above them: its new number is given back.
+/// Gives the program its descriptors 0, 1, 2 and so on, and closes every other one but the channel: the path of the program may lead
+/// through `/proc/self/fd`. The channel is moved above them and closed by execve(2): its new number is given back.
 pub fn arrange(sources: &[BorrowedFd<'_>], channel: BorrowedFd<'_>) -> Result<RawFd> {
     let count = RawFd::try_from(sources.len()).unwrap_or(0).max(3);
-    let above = |one: &BorrowedFd<'_>| rustix::io::fcntl_dupfd_cloexec(one, count);
+    let above = |one: &BorrowedFd<'_>| rustix::io::fcntl_dupfd_cloexec(one, count).map(IntoRawFd::into_raw_fd);
     let channel = above(&channel)?;
     // The caller's pidfd may lie where a descriptor is wanted.
     let moved = sources.iter().map(above).collect::<Result<Vec<_>>>()?;
     for (number, source) in moved.iter().enumerate() {
-        sys::duplicate_to(source.as_raw_fd(), RawFd::try_from(number).unwrap_or(0))?;
+        sys::duplicate_to(*source, RawFd::try_from(number).unwrap_or(0))?;
     }
-    const CLOSE_RANGE_CLOEXEC: u32 = 4;
-    sys::close_range(u32::try_from(sources.len()).unwrap_or(0).max(3), u32::MAX, CLOSE_RANGE_CLOEXEC)?;
-    rustix::io::fcntl_setfd(&channel, FdFlags::CLOEXEC)?;
-    Ok(std::os::fd::IntoRawFd::into_raw_fd(channel))
+    let (first, kept) = (count.cast_unsigned(), channel.cast_unsigned());
+    if kept > first {
+        sys::close_range(first, kept - 1, 0)?;
+    }
+    sys::close_range(kept + 1, u32::MAX, 0)?;
+    Ok(channel)
 }
