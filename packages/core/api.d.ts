@@ -5,6 +5,7 @@ export * from './blobs.ts';
 export * from './cancellation.ts';
 export * from './diagnostics.ts';
 export * from './errors.ts';
+export * from './names.ts';
 export * from './quantities.ts';
 export * from './targets.ts';
 export * from './task.ts';
@@ -192,6 +193,19 @@ export interface NativeFailure {
 }
 /** Turns what the native core threw into a BoxError; anything else is given back as it is. */
 export declare function fromNative(thrown: unknown, hint?: string): unknown;
+
+// names.d.ts
+/** The name of each option of a type. One that is missing here, or that the type does not have, is a compile error. */
+export type OptionNames<Options> = {
+    readonly [Name in keyof Options]-?: true;
+};
+/**
+ * Refuses an option whose name is not known. A misspelt one (`namespace` for `namespaces`) would otherwise leave out, without a word, the
+ * isolation or the limit that it asks for.
+ * @param what what the options are of, for the message: `spawn`, `a bind mount`
+ * @throws BoxError `ERR_BOX_INVALID_ARGUMENT`, with the names that there are
+ */
+export declare function refuseUnknownOptions<Options extends object>(what: string, options: Options, names: OptionNames<Options>): void;
 
 // quantities.d.ts
 /** A number of bytes: a bare number, or a string with its unit. `MB` is 10⁶ bytes, `MiB` 2²⁰. */

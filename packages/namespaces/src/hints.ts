@@ -2,7 +2,9 @@ import type { FailureObject } from '@box/native'
 
 /** What to do about a failure, where that is known. */
 export function hintOf(failure: FailureObject): string | undefined {
-  const { step, syscall, errno } = failure
+  const { code, step, syscall, errno } = failure
+  if (code === 'ERR_BOX_COMMAND_NOT_FOUND')
+    return "a name without a slash is looked for in the PATH of the new process; a script's interpreter or a program's loader that is missing is told in the same way"
   if (syscall === 'clone3' && errno === 'EPERM')
     return "an ordinary user needs a new user namespace ('user') with the others, and a host that allows it (kernel.unprivileged_userns_clone, AppArmor)"
   if (syscall === 'clone3' && errno === 'ENOSPC') return 'raise user.max_*_namespaces of the host, or nest less deeply'

@@ -6,6 +6,7 @@ import {
   type ImageSink,
   type ImageSource,
   type Platform,
+  refuseUnknownOptions,
   type Task,
 } from '@box/core'
 import { hostPlatform, parseDigest, parseImageDocument, parseReference, selectPlatform, type ImageDocument } from '@box/oci'
@@ -21,6 +22,7 @@ import { Egress, type EgressOptions } from './egress/egress.ts'
 import type { Proxy } from './egress/proxy.ts'
 import { Exchange } from './http/exchange.ts'
 import { RetryPolicy, type RetryOptions } from './http/retry.ts'
+import { egressOptions, registryOptions, retryOptions } from './option-names.ts'
 import { copyBetween, type CopyFrom, type CopyOptions, type CopyTo, type Located } from './transfer/copy.ts'
 import type { TransferEvent } from './transfer/events.ts'
 import { MirroredOrigin, type Mirrors } from './transfer/mirrors.ts'
@@ -67,6 +69,9 @@ export class Registry {
 
   /** @throws BoxError `ERR_BOX_INVALID_ARGUMENT`. */
   constructor(options: RegistryOptions = {}) {
+    refuseUnknownOptions('Registry', options, registryOptions)
+    refuseUnknownOptions('egress', options.egress ?? {}, egressOptions)
+    refuseUnknownOptions('retry', options.retry ?? {}, retryOptions)
     this.#egress = new Egress(options.egress ?? {}, options.insecure ?? [], options.certs ?? {}, options.proxy)
     this.#provider = providerOf(options.auth)
     this.#retry = new RetryPolicy(options.retry)

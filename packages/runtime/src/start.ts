@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 import { Cgroup } from '@box/cgroups'
-import { BoxError, channels, type UserNamespaceTarget } from '@box/core'
+import { BoxError, channels, refuseUnknownOptions, type UserNamespaceTarget } from '@box/core'
 import type { Image, LayerStore } from '@box/layers'
 import { createUserNamespace, spawn } from '@box/namespaces'
 import { imageProcess, parseImageConfig } from '@box/oci'
@@ -10,6 +10,7 @@ import { makeCgroup } from './cgroup.ts'
 import { Container } from './container.ts'
 import { findImage } from './find-image.ts'
 import { acquireIds } from './ids.ts'
+import { startOptions } from './option-names.ts'
 import type { StartOptions } from './options.ts'
 import { Releases } from './releases.ts'
 import type { RuntimeParts } from './runtime.ts'
@@ -55,6 +56,11 @@ async function assemble(
   releases: Releases,
 ): Promise<Container> {
   const started = performance.now()
+  if (given !== undefined && !Array.isArray(given))
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `the command ${JSON.stringify(given)} is not a list of its words`, {
+      hint: "give a list: ['sh', '-c', 'echo hello']",
+    })
+  refuseUnknownOptions('a container', options, startOptions)
   options.signal?.throwIfAborted()
   await sweepOnce()
   const id = randomBytes(32).toString('hex')

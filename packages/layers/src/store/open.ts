@@ -1,8 +1,9 @@
-import { BoxError } from '@box/core'
+import { BoxError, refuseUnknownOptions } from '@box/core'
 import { type ImageLayout, layout, socketLocks, splitDigest } from '@box/oci'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { LayerStore } from '../layer-store.ts'
+import { openOptions } from '../option-names.ts'
 import type { OpenOptions } from '../options.ts'
 import { privileges } from '../privileges.ts'
 import { makeFolder, Session } from '../sessions.ts'
@@ -22,6 +23,9 @@ export async function openStore(given: string, options: OpenOptions = {}): Promi
 }
 
 async function openOnLinux(given: string, options: OpenOptions): Promise<LayerStore> {
+  if (typeof given !== 'string' || given === '')
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `the store's folder cannot be ${JSON.stringify(given)}: expected a path`)
+  refuseUnknownOptions('LayerStore.open', options, openOptions)
   const path = resolve(given)
   const { create = true, durability = 'pull' } = options
   if (!create && !(await isThere(join(path, 'oci-layout'))))

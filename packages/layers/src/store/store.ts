@@ -1,4 +1,13 @@
-import { BoxError, type ByteRange, channels, type Descriptor, type Digest, type Ingest, type Platform } from '@box/core'
+import {
+  BoxError,
+  type ByteRange,
+  channels,
+  type Descriptor,
+  type Digest,
+  type Ingest,
+  type Platform,
+  refuseUnknownOptions,
+} from '@box/core'
 import {
   assertComplete,
   type ImageLayout,
@@ -22,6 +31,7 @@ import { packLayer, type Packing } from '../images/pack.ts'
 import { copyGraph, descriptorsBelow } from '../images/transfer.ts'
 import type { LayerStore, Pruned, StoreUsage, Verification } from '../layer-store.ts'
 import type { MountedRoot } from '../mounted-root.ts'
+import * as names from '../option-names.ts'
 import type { CommitOptions, CreateOptions, ExportOptions, ImageSettings, ImportOptions, MountOptions, PruneOptions } from '../options.ts'
 import type { Privileges } from '../privileges.ts'
 import { mountRoot } from '../roots/mount.ts'
@@ -137,7 +147,9 @@ export class Store implements LayerStore {
 
   async create(options: CreateOptions): Promise<Image> {
     return await systemCalls(async () => {
+      refuseUnknownOptions('create', options, names.createOptions)
       const { from, add = {}, config = {}, platform, tag, signal } = options
+      refuseUnknownOptions('config of an image', config, names.imageSettings)
       const base = from === undefined ? undefined : await this.#image(from, platform)
       checkPlatform(base, platform)
       const layers: NewLayer[] = []
@@ -158,6 +170,7 @@ export class Store implements LayerStore {
 
   async import(path: string, options: ImportOptions = {}): Promise<Image> {
     return await systemCalls(async () => {
+      refuseUnknownOptions('import', options, names.importOptions)
       const { platform, signal } = options
       const source = await findSource(path, options)
       if (source.kind === 'folder') {
@@ -176,6 +189,7 @@ export class Store implements LayerStore {
 
   async export(image: Image | string, path: string, options: ExportOptions = {}): Promise<void> {
     await systemCalls(async () => {
+      refuseUnknownOptions('export', options, names.exportOptions)
       const { images } = this.#open()
       const descriptor = typeof image === 'string' && !isDigest(image) ? await images.resolve(image) : await this.#image(image)
       if (descriptor === undefined) throw new BoxError('ERR_BOX_NOT_FOUND', `the store has no image ${JSON.stringify(image)}`)
@@ -189,6 +203,7 @@ export class Store implements LayerStore {
 
   async mount(given: Image | string, options: MountOptions = {}): Promise<MountedRoot> {
     return await systemCalls(async () => {
+      refuseUnknownOptions('mount', options, names.mountOptions)
       const { privileges, folders, session, layers } = this.#open()
       const image = await this.#image(given, options.platform)
       return await channels.mount.tracePromise(
@@ -216,6 +231,7 @@ export class Store implements LayerStore {
 
   async commit(root: MountedRoot, options: CommitOptions = {}): Promise<Image> {
     return await systemCalls(async () => {
+      refuseUnknownOptions('commit', options, names.commitOptions)
       const { tag, signal, ...settings } = options
       if (!(root instanceof OverlayRoot) || !this.#roots.has(root))
         throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'the root was not mounted by this store, or is closed')
@@ -237,9 +253,10 @@ export class Store implements LayerStore {
     })
   }
 
-  async prune({ dryRun = false }: PruneOptions = {}): Promise<Pruned> {
+  async prune(options: PruneOptions = {}): Promise<Pruned> {
     return await systemCalls(async () => {
-      return await pruneStore(this.#open(), dryRun)
+      refuseUnknownOptions('prune', options, names.pruneOptions)
+      return await pruneStore(this.#open(), options.dryRun ?? false)
     })
   }
 

@@ -1,3 +1,5 @@
+import { refuseUnknownOptions } from '@box/core'
+import { spawnOptions } from '../option-names.ts'
 import type { SpawnOptions, StandardStream } from '../options.ts'
 import { type PlanContext, currentContext } from './context.ts'
 import { Draft } from './draft.ts'
@@ -16,6 +18,8 @@ const defaultEnvironment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/us
 export function compile(command: readonly string[], options: SpawnOptions, context: PlanContext = currentContext()): PlanData {
   if (!Array.isArray(command) || command.length === 0 || command[0] === '')
     throw invalid('command', command, 'a list that begins with a program')
+  refuseUnknownOptions('spawn', options, spawnOptions)
+  if (options.timeout !== undefined) timeoutOf(options.timeout)
   const namespaces = decideNamespaces(options, context)
   const privileged = context.uid === 0
   if (options.init === true && !namespaces.fresh.has('pid')) throw invalid('init', true, 'possible without a new pid namespace')
@@ -57,6 +61,10 @@ export function compile(command: readonly string[], options: SpawnOptions, conte
     command: command.map((argument) => text('command', argument)),
     environment: environmentOf(options.env ?? defaultEnvironment),
   }
+}
+
+function timeoutOf(timeout: number): void {
+  if (!(timeout >= 0)) throw invalid('timeout', timeout, 'a number of milliseconds from 0 on')
 }
 
 function compileStreams(options: SpawnOptions, draft: Draft): number[] {

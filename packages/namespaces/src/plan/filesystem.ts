@@ -1,6 +1,7 @@
-import { parseSize } from '@box/core'
+import { parseSize, refuseUnknownOptions } from '@box/core'
 import { resolve } from 'node:path'
 import { type Device, type Mount, type MountAttributes, standardDevices, standardMounts } from '../mounts.ts'
+import { deviceOptions, mountOptions } from '../option-names.ts'
 import type { SpawnOptions } from '../options.ts'
 import type { PlanContext } from './context.ts'
 import type { Draft } from './draft.ts'
@@ -54,6 +55,7 @@ class Filesystem {
   }
 
   mount(mount: Mount): void {
+    refuseUnknownNames(mount)
     const target = absolute('mounts.target', mount.target)
     switch (mount.type) {
       case 'bind':
@@ -85,10 +87,6 @@ class Filesystem {
       case 'cgroup':
         this.#cgroups(mount, target)
         break
-      default: {
-        const other: { type?: unknown } = mount
-        throw invalid('mounts.type', other.type, 'a type of mount')
-      }
     }
   }
 
@@ -133,6 +131,7 @@ class Filesystem {
   }
 
   device(device: Device): void {
+    refuseUnknownOptions('a device', device, deviceOptions)
     const path = absolute('devices.path', device.path)
     const { type } = device
     if (!['char', 'block', 'fifo'].includes(type)) throw invalid('devices.type', type, "'char', 'block' or 'fifo'")
@@ -156,6 +155,11 @@ class Filesystem {
     ]
     for (const [path, value] of links) this.#draft.add({ do: 'link', path, value })
   }
+}
+
+function refuseUnknownNames(mount: Mount): void {
+  if (!Object.hasOwn(mountOptions, mount.type)) throw invalid('mounts.type', mount.type, `one of ${Object.keys(mountOptions).join(', ')}`)
+  refuseUnknownOptions(`a ${mount.type} mount`, mount, mountOptions[mount.type])
 }
 
 const attributeNames: readonly Attribute[] = ['readOnly', 'nosuid', 'nodev', 'noexec', 'noatime', 'nosymfollow']

@@ -108,3 +108,20 @@ test('cgroup hierarchies are read out of mountinfo', () => {
   expect(parseCgroups(line('/sys/fs/cgroup', 'cgroup2', 'rw'))).toEqual({ unified: 'only', v1: [] })
   expect(parseCgroups('')).toEqual({ unified: 'none', v1: [] })
 })
+
+const misspelt: readonly (readonly [object, string])[] = [
+  [{ namespace: ['pid'] }, 'spawn has no option "namespace"'],
+  [
+    { namespaces: ['mount'], mounts: [{ type: 'bind', source: '/', target: '/x', readonly: true }] },
+    'a bind mount has no option "readonly"',
+  ],
+  [{ namespaces: ['mount'], mounts: [{ type: 'tmpfs', target: '/x', recursive: true }] }, 'a tmpfs mount has no option "recursive"'],
+  [{ namespaces: ['mount'], mounts: [{ type: 'ext4', target: '/x' }] }, 'mounts.type: "ext4" is not one of bind'],
+  [{ namespaces: ['mount'], devices: [{ path: '/dev/x', type: 'char', owner: 5 }] }, 'a device has no option "owner"'],
+  [{ timeout: -1 }, 'timeout: -1 is not a number of milliseconds'],
+  [{ timeout: Number.NaN }, 'timeout: NaN is not a number of milliseconds'],
+]
+
+test.each(misspelt)('a process is not started with less than %j asks for', (options, message) => {
+  expect(() => compile(['true'], options, root)).toThrow(message)
+})

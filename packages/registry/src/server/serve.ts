@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { BoxError, channels } from '@box/core'
+import { BoxError, channels, refuseUnknownOptions } from '@box/core'
 import { isRepository } from '@box/oci'
+import { serveLimits, serveOptions } from '../option-names.ts'
 import type { Authorize } from './authorize.ts'
 import { Catalogue } from './catalogue.ts'
 import { Exchange } from './exchange.ts'
@@ -55,6 +56,8 @@ export interface ServedRegistry {
  *   signal's reason where it is aborted already
  */
 export async function serve(store: ServableStore, options: ServeOptions = {}): Promise<ServedRegistry> {
+  refuseUnknownOptions('serve', options, serveOptions)
+  refuseUnknownOptions('limits of serve', options.limits ?? {}, serveLimits)
   const { signal, repository } = options
   signal?.throwIfAborted()
   const limits = completeLimits(options.limits)

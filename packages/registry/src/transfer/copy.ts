@@ -1,6 +1,17 @@
-import { BoxError, channels, Task, type Descriptor, type Digest, type ImageSink, type ImageSource, type Platform } from '@box/core'
+import {
+  BoxError,
+  channels,
+  refuseUnknownOptions,
+  Task,
+  type Descriptor,
+  type Digest,
+  type ImageSink,
+  type ImageSource,
+  type Platform,
+} from '@box/core'
 import type { Repository } from '../client/repository.ts'
 import type { RetryPolicy } from '../http/retry.ts'
+import { copyOptions } from '../option-names.ts'
 import { RepositoryDestination, SinkDestination, type Destination } from './destinations.ts'
 import type { TransferEvent } from './events.ts'
 import { copyGraph } from './graph.ts'
@@ -45,6 +56,7 @@ export function copyBetween(
   options: CopyOptions,
   context: CopyContext,
 ): Task<Descriptor, TransferEvent> {
+  refuseUnknownOptions('copy', options, copyOptions)
   const { platform = 'all', concurrency = 4, chunkSize = Number.POSITIVE_INFINITY, signal } = options
   if (!Number.isInteger(concurrency) || concurrency < 1)
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'concurrency is a whole number from 1 on')

@@ -1,0 +1,54 @@
+import type { OptionNames } from '@box/core'
+import type { EgressOptions } from './egress/egress.ts'
+import type { RetryOptions } from './http/retry.ts'
+import type { RegistryOptions } from './registry.ts'
+import type { ServeLimits } from './server/limits.ts'
+import type { ServeOptions } from './server/serve.ts'
+import type { CopyOptions } from './transfer/copy.ts'
+
+export const registryOptions: OptionNames<RegistryOptions> = {
+  auth: true,
+  certs: true,
+  insecure: true,
+  mirrors: true,
+  proxy: true,
+  egress: true,
+  retry: true,
+  policy: true,
+}
+
+export const copyOptions: OptionNames<CopyOptions> = { platform: true, concurrency: true, chunkSize: true, signal: true }
+
+export const egressOptions: OptionNames<EgressOptions> = {
+  allow: true,
+  privateRegistries: true,
+  realms: true,
+  connectTimeout: true,
+  idleTimeout: true,
+}
+
+export const retryOptions: OptionNames<RetryOptions> = { attempts: true, delay: true, maxDelay: true }
+
+export const serveOptions: OptionNames<ServeOptions> = {
+  host: true,
+  port: true,
+  tls: true,
+  authorize: true,
+  readOnly: true,
+  uploads: true,
+  repository: true,
+  limits: true,
+  signal: true,
+  onError: true,
+}
+
+export const serveLimits: OptionNames<ServeLimits> = {
+  manifestBytes: true,
+  blobBytes: true,
+  uploads: true,
+  uploadExpiry: true,
+  connections: true,
+  idle: true,
+  bytesPerSecond: true,
+  closing: true,
+}

@@ -1,0 +1,26 @@
+import type { OptionNames } from '@box/core'
+
+import type { StartOptions } from './options.ts'
+
+/** The options of `start`; those of `run` are these and three of its own, which it takes out first. */
+export const startOptions: OptionNames<StartOptions> = {
+  env: true,
+  cwd: true,
+  user: true,
+  entrypoint: true,
+  hostname: true,
+  limits: true,
+  network: true,
+  mounts: true,
+  readOnly: true,
+  userns: true,
+  capabilities: true,
+  init: true,
+  stdio: true,
+  rlimits: true,
+  seccomp: true,
+  timeout: true,
+  signal: true,
+  platform: true,
+  pull: true,
+}

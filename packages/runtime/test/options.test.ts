@@ -1,0 +1,16 @@
+import { createRuntime, type StartOptions } from '../src/index.ts'
+
+const runtime = createRuntime()
+
+test.each<[object, string]>([
+  [{ limit: { memory: 1 } }, 'a container has no option "limit"'],
+  [{ readonly: true }, 'a container has no option "readonly"'],
+])('a container is not started with less than %j asks for', async (options: StartOptions, message) => {
+  await expect(runtime.start('none', ['true'], options)).rejects.toThrow(message)
+  await expect(runtime.run('none', ['true'], options)).rejects.toThrow(message)
+})
+
+test('a command that is one string is refused, with what to write instead', async () => {
+  const command: readonly string[] = JSON.parse('"echo hello"')
+  await expect(runtime.run('none', command)).rejects.toThrow('the command "echo hello" is not a list of its words (give a list')
+})
