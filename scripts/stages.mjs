@@ -41,6 +41,15 @@ export const stages = [
     command: ['jest', '--roots', 'test-e2e/conformance', '--runInBand'],
   },
   {
+    name: 'guest',
+    when: 'ci',
+    quick: false,
+    budget: 480,
+    counts: 'lines',
+    leaks: true,
+    command: ['node', 'test-e2e/guest/program.mjs'],
+  },
+  {
     name: 'rounds',
     when: 'always',
     quick: false,

@@ -100,6 +100,15 @@ export declare class Cgroup implements CgroupTarget, AsyncDisposable {
     }): AsyncGenerator<CgroupEvent, void, void>;
     /** The ids of the processes in the group and in the groups below it. */
     processes(): Promise<number[]>;
+    /**
+     * Gives the group to a user, who may then make groups below it and move processes among them; the group's own limits stay out of reach
+     * (cgroups(7), "Cgroup delegation"). A process of that user has to be put into the group first: it cannot come in from outside.
+     * @throws BoxError `ERR_BOX_PERMISSION`, `ERR_BOX_INVALID_ARGUMENT`, `ERR_BOX_STATE` on a view.
+     */
+    delegate(user: {
+        readonly uid: number;
+        readonly gid: number;
+    }): Promise<void>;
     /** Stops every process of the group where it is; resolves when all have stopped. @throws BoxError `ERR_BOX_STATE`. */
     freeze(options?: {
         readonly signal?: AbortSignal;

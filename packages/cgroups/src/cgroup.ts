@@ -4,6 +4,7 @@ import { applyAll } from './apply.ts'
 import { checkLimits } from './check.ts'
 import { compile } from './compile.ts'
 import { createPlaces } from './create.ts'
+import { delegatePlaces } from './delegate.ts'
 import { eventsOf, type CgroupEvent, type EventKind } from './events.ts'
 import { setFrozen } from './freeze.ts'
 import { thisHost, type Host } from './hierarchies/host.ts'
@@ -182,6 +183,20 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     const [first = [], ...rest] = foldersOf(this.#places).map(allProcesses)
     const others = rest.map((pids) => new Set(pids))
     return first.filter((pid) => others.every((pids) => pids.has(pid)))
+  }
+
+  /**
+   * Gives the group to a user, who may then make groups below it and move processes among them; the group's own limits stay out of reach
+   * (cgroups(7), "Cgroup delegation"). A process of that user has to be put into the group first: it cannot come in from outside.
+   * @throws BoxError `ERR_BOX_PERMISSION`, `ERR_BOX_INVALID_ARGUMENT`, `ERR_BOX_STATE` on a view.
+   */
+  async delegate(user: { readonly uid: number; readonly gid: number }): Promise<void> {
+    this.#checkOpen()
+    if (!this.#owned) throw new BoxError('ERR_BOX_STATE', 'A group is delegated by who made it')
+    for (const id of [user.uid, user.gid])
+      if (!Number.isSafeInteger(id) || id < 0 || id >= 2 ** 32 - 1)
+        throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${id} is not the id of a user or a group of users`)
+    delegatePlaces(this.#places, user.uid, user.gid)
   }
 
   /** Stops every process of the group where it is; resolves when all have stopped. @throws BoxError `ERR_BOX_STATE`. */

@@ -46,7 +46,7 @@ impl Overlay<'_> {
             outcome => return outcome,
         }
         match self.attempt(&layers, Passing::Names) {
-            Err(failure) if refused(&failure) => self.attempt(&layers, Passing::List),
+            Err(failure) if refused(&failure) || unread(&failure) => self.attempt(&layers, Passing::List),
             outcome => outcome,
         }
     }
@@ -91,7 +91,12 @@ enum Passing {
 fn refused(failure: &Failure) -> bool {
     let step = failure.step.as_deref().unwrap_or_default();
     let layer = ["lowerdir+", "lowerdir", "upperdir", "workdir"].iter().any(|key| step.ends_with(&format!(" {key}")));
-    layer && matches!(failure.errno, Some(libc::EINVAL | libc::EBADF))
+    layer && matches!(failure.errno, Some(libc::EINVAL | libc::EBADF | libc::EOPNOTSUPP))
+}
+
+/// Before 6.5 options are text that overlayfs reads only when it is made; descriptors are not supported at all.
+fn unread(failure: &Failure) -> bool {
+    failure.errno == Some(libc::EINVAL) && failure.step.as_deref().is_some_and(|step| step.ends_with(" create"))
 }
 
 /// The folders as the kernel is to see them.

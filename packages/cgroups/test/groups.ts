@@ -1,0 +1,77 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { thisHost } from '../src/hierarchies/host.ts'
+import { Cgroup, type CgroupOptions, type Limits, type Stats } from '../src/index.ts'
+
+/** Groups of one test file, and the processes in them. */
+export class Groups {
+  readonly prefix = `box-test-${process.pid}-`
+  readonly #groups: Cgroup[] = []
+  readonly #children: ChildProcess[] = []
+  #made = 0
+
+  nextName(): string {
+    return `${this.prefix}${this.#made++}`
+  }
+
+  async create(limits?: Limits, options?: CgroupOptions): Promise<Cgroup> {
+    return this.keep(await Cgroup.create(this.nextName(), limits, options))
+  }
+
+  /** Closed with the others. */
+  keep(group: Cgroup): Cgroup {
+    this.#groups.push(group)
+    return group
+  }
+
+  /** A shell that waits for a line before it runs the script: it is in its group by then. */
+  async runIn(group: Cgroup, script: string): Promise<ChildProcess & { readonly pid: number }> {
+    const child = spawn('sh', ['-c', `read _; ${script}`], { stdio: ['pipe', 'pipe', 'pipe'] })
+    this.#children.push(child)
+    const { pid } = child
+    if (pid === undefined) throw new Error('sh did not start')
+    await group.add(pid)
+    child.stdin.end('\n')
+    return Object.assign(child, { pid })
+  }
+
+  async closeAll(): Promise<void> {
+    for (const group of this.#groups.splice(0)) await group.close()
+    for (const child of this.#children.splice(0)) if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  }
+
+  /** What is still there of the groups. */
+  left(): string[] {
+    const { v2, v1 } = thisHost().hierarchies
+    return [...(v2 === undefined ? [] : [v2]), ...v1].flatMap(({ mountPoint }) =>
+      readdirSync(mountPoint, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isDirectory() && entry.name.startsWith(this.prefix))
+        .map((entry) => `${entry.parentPath}/${entry.name}`),
+    )
+  }
+}
+
+/** The first reading that fits; the iterator's timer is the only clock. */
+export async function until(group: Cgroup, fits: (stats: Stats) => boolean): Promise<Stats> {
+  for await (const stats of group.watch({ interval: 20, signal: AbortSignal.timeout(30_000) })) if (fits(stats)) return stats
+  throw new Error('the group was closed')
+}
+
+/** How a counter grows in a second, over three seconds after the first half. */
+export async function ratePerSecond(group: Cgroup, counter: (stats: Stats) => number | undefined): Promise<number> {
+  // The first period may spend what was saved up.
+  const { time } = await group.stats()
+  const before = await until(group, (stats) => stats.time >= time + 500)
+  const after = await until(group, (stats) => stats.time >= before.time + 3000)
+  return (((counter(after) ?? 0) - (counter(before) ?? 0)) * 1000) / (after.time - before.time)
+}
+
+/** How much of one CPU a group with a quota gets. Emulated machines stand still when theirs is busy: there the kernel's count of periods is the clock. */
+export async function cpuShare(group: Cgroup, period = 100): Promise<number> {
+  if (process.env['BOX_TEST_EMULATED'] === undefined) return (await ratePerSecond(group, ({ cpu }) => cpu.usage)) / 1000
+  const { cpu: start } = await group.stats()
+  const { cpu: before } = await until(group, ({ cpu }) => (cpu.periods ?? 0) >= (start.periods ?? 0) + 5)
+  const { cpu: after } = await until(group, ({ cpu }) => (cpu.periods ?? 0) >= (before.periods ?? 0) + 30)
+  return ((after.usage ?? 0) - (before.usage ?? 0)) / ((after.periods ?? 0) - (before.periods ?? 0)) / period
+}
