@@ -15,6 +15,14 @@ export declare class BandwidthLimiter {
   close(): void
 }
 
+/** The files of some layers, read from their archives without unpacking anything. */
+export declare class ImageFiles {
+  /** All names, in the order of their components. */
+  list(): Array<ImageEntry>
+  /** The content of a regular file of at most `limit` bytes. Links are followed inside the image. `layers` are those that were read. */
+  read(layers: Array<LayerFile>, path: string, limit: number): Promise<Buffer>
+}
+
 /** The launches of one JavaScript thread. */
 export declare class Launches {
   /** `callback` receives what becomes of each launch. It does not keep the process running: see `hold`. */
@@ -43,6 +51,20 @@ export declare class LayerUnpacker {
   finish(): Promise<LayerResult>
   /** Gives up. Resolves when both threads are gone and the descriptors closed; the tree stays as far as it was made. */
   abort(): Promise<void>
+}
+
+/** An entry of an archive. */
+export interface ArchiveEntry {
+  /** As it stands in the archive. */
+  path: string
+  /** `other` for what is neither a file, a folder nor a link. */
+  type: 'file' | 'directory' | 'symlink' | 'hardlink' | 'other'
+  /** Of a link, as it stands in the archive. */
+  target: string
+  /** Where in the archive the content begins. */
+  offset: number
+  /** In bytes. */
+  size: number
 }
 
 /** What went through, in IP packets and their bytes. */
@@ -121,6 +143,29 @@ export interface IdMappingObject {
   size: number
 }
 
+/** A name in an image. */
+export interface ImageEntry {
+  /** Inside the image, without a slash before it. */
+  path: string
+  /** What has the name. */
+  type: 'file' | 'directory' | 'symlink' | 'character-device' | 'block-device' | 'fifo'
+  /** Permission bits, with set-user-id, set-group-id and sticky. */
+  mode: number
+  /** User id. */
+  uid: number
+  /** Group id. */
+  gid: number
+  /** Of a file, in bytes. */
+  size: number
+  /** In seconds since the epoch. */
+  mtime: number
+  /** Where a symbolic link points. */
+  target?: string
+}
+
+/** What a tar in a file holds, and where: at most `limit` entries. Contents are not read. */
+export declare function indexArchive(fd: number, limit: number): Promise<Array<ArchiveEntry>>
+
 /** Sends a signal by a pidfd. Gives false where the process has ended. */
 export declare function kill(pidfd: number, signal: number): boolean
 
@@ -130,6 +175,20 @@ export interface LaunchTicket {
   id: number
   /** The caller's ends of its pipes, in the order of their slots. */
   ends: Array<number>
+}
+
+/** A layer in a file, or in a part of one. */
+export interface LayerFile {
+  /** The file. It is duplicated; its position is of no account. */
+  fd: number
+  /** Where the layer begins. Default 0. */
+  offset?: number
+  /** How many bytes it has. */
+  size: number
+  /** Default `detect`: by the first bytes. */
+  compression?: 'gzip' | 'zstd' | 'none' | 'detect'
+  /** What the bytes are to be. Where it is given, all are read and compared. */
+  digest?: string
 }
 
 /** What a layer may take. */
@@ -210,11 +269,20 @@ export interface LayerResult {
   skippedXattrs: Array<string>
 }
 
+/** Makes a pipe(7) of 1 MiB, or of what the system allows. */
+export declare function makePipe(): Pipe
+
 /** Makes `upper` and `work` in a folder, the first like the folder at `like`. */
 export declare function makeWritable(fd: number, like?: string | undefined | null): Promise<void>
 
 /** Measures all below a folder. */
 export declare function measureTree(fd: number): Promise<TreeUsage>
+
+/**
+ * Writes layers, from the lowest up, as one to `outputFd`, from its position on. `onOthers`: they stand on others, of which what they hide
+ * stays hidden. Of the options compression, level, algorithm and epoch count. Equal layers give equal bytes.
+ */
+export declare function mergeLayers(layers: Array<LayerFile>, onOthers: boolean, outputFd: number, options?: PackOptions | undefined | null): Promise<PackResult>
 
 /** Makes an overlay that is attached nowhere. Gives a descriptor of the mount, which the caller closes. */
 export declare function mountOverlay(options: OverlayOptions): Promise<number>
@@ -301,6 +369,14 @@ export declare function packUpper(upperFd: number, outputFd: number, marks: 'tru
 /** Opens a pidfd (pidfd_open(2)), the caller's to close. */
 export declare function pidfdOpen(pid: number): number
 
+/** The two ends of a pipe. They are the caller's to close. */
+export interface Pipe {
+  /** What is written comes out here. */
+  read: number
+  /** The other end. */
+  write: number
+}
+
 /** What becomes of a launch: `started` and then `exited`, or only `failed`. */
 export interface ProcessEvent {
   /** The launch, as `launch` numbered it. */
@@ -326,6 +402,9 @@ export interface ProcessEvent {
   /** With `exited`: the largest resident set in bytes. */
   maxRss?: number
 }
+
+/** Reads the layers of an image, from the lowest up. */
+export declare function readImageFiles(layers: Array<LayerFile>): Promise<ImageFiles>
 
 /**
  * Removes what `name` is in a folder, and all below it; follows nothing, crosses folders that deny their owner, and is content where
@@ -364,6 +443,9 @@ export declare function rootWriteFile(fd: number, path: string, content: Buffer,
 
 /** Writes all that is pending on a file system to its disk (syncfs(2)). */
 export declare function syncFileSystem(path: string): Promise<void>
+
+/** Writes a layer with another compression to `outputFd`, from its position on. `entries` of the result is 0: the archive is not read. */
+export declare function transcodeLayer(layer: LayerFile, outputFd: number, options?: PackOptions | undefined | null): Promise<PackResult>
 
 /** One change of an upper folder over its lowers. */
 export interface TreeChange {

@@ -40,6 +40,7 @@ export interface NamedImage {
 
 // layer-store.d.ts
 import type { Descriptor, Digest, ImageSink, Platform } from '@box/core';
+import type { Readable, Writable } from 'node:stream';
 import type { Image, NamedImage } from './image.ts';
 import type { MountedRoot, Usage } from './mounted-root.ts';
 import type { CommitOptions, CreateOptions, ExportOptions, ImportOptions, MountOptions, OpenOptions, PruneOptions } from './options.ts';
@@ -52,10 +53,19 @@ export interface LayerStore extends ImageSink {
     readonly path: string;
     /** Makes an image from folders and files, on another image where `from` is given. */
     create(options: CreateOptions): Promise<Image>;
-    /** Takes in an OCI layout folder, or a folder that is a root file system. */
-    import(path: string, options?: ImportOptions): Promise<Image>;
-    /** Writes an image, or all that a name stands for, to an OCI layout folder; what is there stays. */
-    export(image: Image | string, path: string, options?: ExportOptions): Promise<void>;
+    /**
+     * Takes an image in: from an OCI layout folder, a folder that is a root file system, or a file or stream that is an OCI archive, an archive of
+     * `docker save`, or the tar of a root file system; each also compressed by gzip or zstd. An archive's documents and layers stay as they are. No
+     * name of an archive becomes a path.
+     * @throws BoxError `ERR_BOX_NOT_FOUND`; `ERR_BOX_LAYER_INVALID` for what is no tar, `ERR_BOX_DOCUMENT_INVALID`, `ERR_BOX_BLOB_ABSENT`, `ERR_BOX_DIGEST_MISMATCH` and
+     * `ERR_BOX_LIMIT` for archives that are wrong; `ERR_BOX_STATE` where a name that it brings is another image's
+     */
+    import(from: string | Readable, options?: ImportOptions): Promise<Image>;
+    /**
+     * Writes an image, or all that a name stands for, to a path or a stream, which ends with it. A file or folder is there only once it is complete.
+     * @throws BoxError `ERR_BOX_NOT_FOUND`; `ERR_BOX_REFERENCE_INVALID` for a name that Docker does not take
+     */
+    export(image: Image | string, target: string | Writable, options?: ExportOptions): Promise<void>;
     /** The image of that name, or of that manifest digest. `platform` chooses where there are several; default: this machine's. */
     get(name: string, options?: {
         readonly platform?: Platform | undefined;
@@ -223,13 +233,26 @@ export interface CommitOptions extends ImageSettings {
     readonly signal?: AbortSignal | undefined;
 }
 export interface ImportOptions {
-    /** The name to give what was imported. Default: the name that it has where it comes from, if it has one. */
+    /** What a file or stream is. Default: what it holds says it; a tar that is none of the others is a root file system. */
+    readonly format?: 'oci-archive' | 'docker-archive' | 'tar' | undefined;
+    /**
+     * Which of several images to take, and the name to give what was imported. Default: the names that it has where it comes from, if it has some; an
+     * image of the store keeps its name.
+     */
     readonly tag?: string | undefined;
     /** Which platform to take where there are several. Default: this machine's. */
     readonly platform?: Platform | undefined;
     readonly signal?: AbortSignal | undefined;
 }
 export interface ExportOptions {
+    /**
+     * `layout`: an OCI image layout, a folder; what is there stays. `oci-archive`: the same as one tar. `docker-archive`: what `docker save` writes and
+     * `docker load` reads, layers uncompressed. `folder`: the files, in a folder that is not there yet. `tar`: the files, as one tar.
+     * Default: `layout`, and for a stream `oci-archive`.
+     */
+    readonly format?: 'layout' | 'oci-archive' | 'docker-archive' | 'folder' | 'tar' | undefined;
+    /** Of a name that stands for several platforms only this one. Default: all, or, where the format has room for one, this machine's. */
+    readonly platform?: Platform | undefined;
     /** The name that the image has there. Default: none; for a name of the store, that name. */
     readonly tag?: string | undefined;
     readonly signal?: AbortSignal | undefined;

@@ -42,9 +42,9 @@ export const createOptions: OptionNames<CreateOptions> = {
 
 export const commitOptions: OptionNames<CommitOptions> = { ...imageSettings, tag: true, signal: true }
 
-export const importOptions: OptionNames<ImportOptions> = { tag: true, platform: true, signal: true }
+export const importOptions: OptionNames<ImportOptions> = { format: true, tag: true, platform: true, signal: true }
 
-export const exportOptions: OptionNames<ExportOptions> = { tag: true, signal: true }
+export const exportOptions: OptionNames<ExportOptions> = { format: true, platform: true, tag: true, signal: true }
 
 export const mountOptions: OptionNames<MountOptions> = { readOnly: true, userNamespace: true, upper: true, platform: true }
 

@@ -59,7 +59,12 @@ export interface CommitOptions extends ImageSettings {
 }
 
 export interface ImportOptions {
-  /** The name to give what was imported. Default: the name that it has where it comes from, if it has one. */
+  /** What a file or stream is. Default: what it holds says it; a tar that is none of the others is a root file system. */
+  readonly format?: 'oci-archive' | 'docker-archive' | 'tar' | undefined
+  /**
+   * Which of several images to take, and the name to give what was imported. Default: the names that it has where it comes from, if it has some; an
+   * image of the store keeps its name.
+   */
   readonly tag?: string | undefined
   /** Which platform to take where there are several. Default: this machine's. */
   readonly platform?: Platform | undefined
@@ -67,6 +72,14 @@ export interface ImportOptions {
 }
 
 export interface ExportOptions {
+  /**
+   * `layout`: an OCI image layout, a folder; what is there stays. `oci-archive`: the same as one tar. `docker-archive`: what `docker save` writes and
+   * `docker load` reads, layers uncompressed. `folder`: the files, in a folder that is not there yet. `tar`: the files, as one tar.
+   * Default: `layout`, and for a stream `oci-archive`.
+   */
+  readonly format?: 'layout' | 'oci-archive' | 'docker-archive' | 'folder' | 'tar' | undefined
+  /** Of a name that stands for several platforms only this one. Default: all, or, where the format has room for one, this machine's. */
+  readonly platform?: Platform | undefined
   /** The name that the image has there. Default: none; for a name of the store, that name. */
   readonly tag?: string | undefined
   readonly signal?: AbortSignal | undefined

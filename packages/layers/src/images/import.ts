@@ -1,31 +1,68 @@
-import { BoxError, type Descriptor } from '@box/core'
-import { type ImageLayout, layout } from '@box/oci'
+import { type BlobSource, BoxError, type Descriptor, type Digest } from '@box/core'
+import { createDigester, layout, mediaTypes } from '@box/oci'
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ImportOptions } from '../options.ts'
+import type { Readable } from 'node:stream'
 import { isAbsent } from '../absent.ts'
+import { ArchiveFile, compressionOf, readPart } from '../archives/archive-file.ts'
+import { choose, namesOf } from '../archives/candidates.ts'
+import { dockerArchive, formatOf, ociArchive } from '../archives/image-archive.ts'
+import type { ImportOptions } from '../options.ts'
+import type { NewLayer } from './build.ts'
 
-/** What a path that is to be imported holds. */
+/** What there is to import. */
 export type ImportSource =
-  | { readonly kind: 'layout'; readonly images: ImageLayout; readonly descriptor: Descriptor; readonly name: string | undefined }
-  | { readonly kind: 'folder' }
+  | { readonly kind: 'image'; readonly source: BlobSource; readonly descriptor: Descriptor; readonly names: readonly string[] }
+  /** A folder that is a root file system. */
+  | { readonly kind: 'folder'; readonly path: string }
+  /** The tar of a root file system: one layer. */
+  | { readonly kind: 'layer'; readonly source: BlobSource; readonly layer: NewLayer }
 
-/** Looks what is at the path: an image layout, or a folder that is a root file system. */
-export async function findSource(path: string, options: ImportOptions): Promise<ImportSource> {
-  if (!(await isFolder(path))) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${path} is not a folder`, { path })
-  if (!(await isFile(join(path, 'oci-layout')))) return { kind: 'folder' }
-  const images = layout(path)
-  const { manifests } = await images.index()
-  const named = await images.list()
-  const match = named.find(({ name }) => name === options.tag)
-  if (match !== undefined) return { kind: 'layout', images, ...match }
-  const [only, ...others] = manifests
-  if (only === undefined || others.length > 0)
-    throw new BoxError('ERR_BOX_NOT_FOUND', `${path} holds ${manifests.length} images, and none named ${JSON.stringify(options.tag)}`, {
-      path,
-      hint: `give one of its names as tag: ${named.map(({ name }) => name).join(', ') || 'there are none'}`,
-    })
-  return { kind: 'layout', images, descriptor: named[0]?.descriptor ?? only, name: named[0]?.name }
+/** Looks what is at the path or in the stream, and gives it to `use`. `temporary` gives paths for files that are removed at once. */
+export async function withSource<Value>(
+  from: string | Readable,
+  options: ImportOptions,
+  temporary: () => string,
+  use: (source: ImportSource) => Promise<Value>,
+): Promise<Value> {
+  if (typeof from === 'string' && (await isFolder(from))) {
+    if (!(await isFile(join(from, 'oci-layout')))) return await use({ kind: 'folder', path: from })
+    const images = layout(from)
+    const entries = (await images.index()).manifests.map((entry) => ({ names: namesOf(entry), value: entry }))
+    const { names, value } = choose(from, entries, options.tag)
+    const { annotations: _, ...descriptor } = value
+    return await use({ kind: 'image', source: images, descriptor, names: names.slice(0, 1) })
+  }
+  const archive = await ArchiveFile.open(from, temporary, options.signal)
+  try {
+    const format = options.format ?? formatOf(archive)
+    if (format === 'tar') return await use(await rootLayer(archive))
+    const { descriptor, names, source } = await (format === 'oci-archive' ? ociArchive : dockerArchive)(archive, options.tag)
+    return await use({ kind: 'image', source, descriptor, names: format === 'oci-archive' ? names.slice(0, 1) : names })
+  } finally {
+    await archive.close()
+  }
+}
+
+/** A root's tar as it is, compressed or not, as a layer. */
+async function rootLayer({ file, original }: ArchiveFile): Promise<ImportSource> {
+  const { size } = await original.stat()
+  const whole = { offset: 0, size }
+  const digestOfFile = async (handle: typeof file, end: number): Promise<Digest> => {
+    const digester = createDigester('sha256')
+    for await (const chunk of readPart(handle, { offset: 0, size: end }, 0, end)) digester.update(chunk)
+    return digester.digest()
+  }
+  const digest = await digestOfFile(original, size)
+  const diffID = file === original ? digest : await digestOfFile(file, (await file.stat()).size)
+  const head = Buffer.alloc(4)
+  await original.read(head, 0, 4, 0)
+  const types = { none: mediaTypes.layer, gzip: mediaTypes.layerGzip, zstd: mediaTypes.layerZstd }
+  const source: BlobSource = {
+    stat: async () => ({ size }),
+    read: (_digest, { range } = {}) => readPart(original, whole, range?.start ?? 0, range?.end ?? size),
+  }
+  return { kind: 'layer', source, layer: { diffID, descriptor: { mediaType: types[compressionOf(head)], digest, size } } }
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -14,7 +14,6 @@ import {
   isDigest,
   isManifestMediaType,
   layerCompression,
-  layout,
   type Locks,
   mediaTypes,
   parseDigest,
@@ -22,13 +21,15 @@ import {
   readBlob,
 } from '@box/oci'
 import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import type { Image, NamedImage } from '../image.ts'
 import { buildImage, checkPlatform, type NewLayer } from '../images/build.ts'
 import { chainIDs } from '../images/chain.ts'
-import { findSource } from '../images/import.ts'
+import { exportImage, nameOf } from '../images/export.ts'
+import { withSource } from '../images/import.ts'
 import { loadImage } from '../images/load.ts'
 import { packLayer, type Packing } from '../images/pack.ts'
-import { copyGraph, descriptorsBelow } from '../images/transfer.ts'
+import { copyBlob, copyGraph, descriptorsBelow } from '../images/transfer.ts'
 import type { LayerStore, Pruned, StoreUsage, Verification } from '../layer-store.ts'
 import type { MountedRoot } from '../mounted-root.ts'
 import * as names from '../option-names.ts'
@@ -39,6 +40,7 @@ import { OverlayRoot, marksOf } from '../roots/overlay-root.ts'
 import type { Session } from '../sessions.ts'
 import type { Durable } from '../unpacked/durable.ts'
 import type { UnpackedLayers } from '../unpacked/layers.ts'
+import { unpackOptions } from '../unpacked/staging.ts'
 import type { Holds } from './holds.ts'
 import { lowersOf } from './lowers.ts'
 import { pruneStore } from './prune.ts'
@@ -168,36 +170,53 @@ export class Store implements LayerStore {
     })
   }
 
-  async import(path: string, options: ImportOptions = {}): Promise<Image> {
+  async import(from: string | Readable, options: ImportOptions = {}): Promise<Image> {
     return await systemCalls(async () => {
       refuseUnknownOptions('import', options, names.importOptions)
-      const { platform, signal } = options
-      const source = await findSource(path, options)
-      if (source.kind === 'folder') {
-        const { keepsOwners } = this.#open().privileges
-        const packing: Packing = { kind: 'folder', path, options: keepsOwners ? {} : { owner: { uid: 0, gid: 0 } } }
-        const layer = await this.#pack(packing, signal)
-        return await this.#build(undefined, layer === undefined ? [] : [layer], {}, { platform, tag: options.tag, signal })
-      }
-      const image = await loadImage(source.images, source.descriptor, platform)
-      await copyGraph(source.images, this, image, { signal })
-      const tag = options.tag ?? source.name
-      if (tag !== undefined) await this.tag(tag, image)
-      return await this.#image(image.digest)
+      const { platform, signal, tag } = options
+      return await withSource(
+        from,
+        options,
+        () => this.#temporary(),
+        async (source) => {
+          if (source.kind === 'folder') {
+            const { keepsOwners } = this.#open().privileges
+            const packing: Packing = { kind: 'folder', path: source.path, options: keepsOwners ? {} : { owner: { uid: 0, gid: 0 } } }
+            const layer = await this.#pack(packing, signal)
+            return await this.#build(undefined, layer === undefined ? [] : [layer], {}, { platform, tag, signal })
+          }
+          if (source.kind === 'layer') {
+            await copyBlob(source.source, this, source.layer.descriptor, { signal })
+            return await this.#build(undefined, [source.layer], {}, { platform, tag, signal })
+          }
+          const image = await loadImage(source.source, source.descriptor, platform)
+          const given = tag === undefined ? source.names : [tag]
+          if (tag === undefined) for (const name of given) await this.#refuseOther(name, image)
+          await copyGraph(source.source, this, image, { signal })
+          for (const name of given) await this.tag(name, image)
+          return await this.#image(image.digest)
+        },
+      )
     })
   }
 
-  async export(image: Image | string, path: string, options: ExportOptions = {}): Promise<void> {
+  async export(image: Image | string, target: string | Writable, options: ExportOptions = {}): Promise<void> {
     await systemCalls(async () => {
       refuseUnknownOptions('export', options, names.exportOptions)
-      const { images } = this.#open()
-      const descriptor = typeof image === 'string' && !isDigest(image) ? await images.resolve(image) : await this.#image(image)
+      const { images, layers, privileges } = this.#open()
+      const name = nameOf(image)
+      const descriptor =
+        name === undefined || options.platform !== undefined ? await this.#image(image, options.platform) : await images.resolve(name)
       if (descriptor === undefined) throw new BoxError('ERR_BOX_NOT_FOUND', `the store has no image ${JSON.stringify(image)}`)
-      const target = layout(path)
-      await copyGraph(images, target, descriptor, { signal: options.signal })
-      const name = options.tag ?? (typeof image === 'string' && !isDigest(image) ? image : undefined)
-      const { mediaType, digest, size } = descriptor
-      await target.tag(name ?? digest, { mediaType, digest, size })
+      const context = {
+        images,
+        layers,
+        descriptor,
+        name,
+        unpack: unpackOptions(privileges),
+        image: () => this.#image(image, options.platform),
+      }
+      await exportImage(context, target, options)
     })
   }
 
@@ -308,6 +327,20 @@ export class Store implements LayerStore {
     return image
   }
 
+  /** A name that comes from elsewhere takes nothing away from what has it here. */
+  async #refuseOther(name: string, { digest }: Image): Promise<void> {
+    const present = await this.#open().images.resolve(name)
+    if (present === undefined || present.digest === digest) return
+    throw new BoxError('ERR_BOX_STATE', `the store has another image of the name ${JSON.stringify(name)}`, {
+      hint: 'say which name the import gets: the same as tag replaces that image',
+    })
+  }
+
+  #temporary(): string {
+    const { layers, session } = this.#open()
+    return join(layers.staging, session.newName())
+  }
+
   #remember(image: Image): void {
     this.#images.delete(image.digest)
     this.#images.set(image.digest, image)
@@ -326,8 +359,7 @@ export class Store implements LayerStore {
   }
 
   async #pack(packing: Packing, signal: AbortSignal | undefined): Promise<NewLayer | undefined> {
-    const { layers, session } = this.#open()
-    return await packLayer(this, packing, join(layers.staging, session.newName()), signal)
+    return await packLayer(this, packing, this.#temporary(), signal)
   }
 
   async #build(

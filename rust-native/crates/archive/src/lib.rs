@@ -8,6 +8,8 @@ pub mod decode;
 pub mod digest;
 pub mod encode;
 mod failure;
+pub mod image;
+pub mod index;
 pub mod limits;
 mod lowers;
 pub mod overlay;

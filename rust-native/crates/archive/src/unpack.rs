@@ -6,9 +6,9 @@
 mod copy_up;
 mod entries;
 mod folders;
-mod path;
+pub(crate) mod path;
 mod resolve;
-mod whiteouts;
+pub(crate) mod whiteouts;
 
 use std::collections::{BTreeSet, HashMap};
 use std::os::fd::{AsFd, OwnedFd};

@@ -122,6 +122,19 @@ impl Reader {
         Ok(())
     }
 
+    /// Passes over content that nobody wants to see, up to the next header, where at least that much is there: `available` bytes. Gives how
+    /// many bytes that were.
+    pub fn skip(&mut self, available: u64, sink: &mut impl Sink) -> Result<u64> {
+        let State::Data { left, padding, map: None, .. } = &self.state else { return Ok(0) };
+        let count = left.saturating_add(*padding as u64);
+        if count > available {
+            return Ok(0);
+        }
+        self.state = State::Header;
+        sink.end()?;
+        Ok(count)
+    }
+
     /// Ends. An archive without an end mark may have been cut short, which only a digest that was checked can disprove: `proven`.
     pub fn finish(&self, proven: bool) -> Result<()> {
         match self.state {

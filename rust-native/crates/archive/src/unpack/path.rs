@@ -10,14 +10,14 @@ const NAME: usize = 255;
 
 /// A path inside the root, as components without `.` and `..`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Path {
+pub(crate) struct Path {
     components: Vec<Vec<u8>>,
 }
 
 impl Path {
     /// Reads a name as it stands in an archive. Slashes at the start mean the root. `..` takes the component before it away, as
     /// all readers do before they look at any file; beyond the root it is an error.
-    pub(super) fn parse(path: &[u8], limits: &Limits) -> Result<Self> {
+    pub(crate) fn parse(path: &[u8], limits: &Limits) -> Result<Self> {
         let mut components: Vec<Vec<u8>> = Vec::new();
         for component in path.split(|byte| *byte == b'/') {
             match component {
@@ -42,13 +42,13 @@ impl Path {
     }
 
     /// The folder and the name in it. Nothing for the root itself.
-    pub(super) fn split(&self) -> Option<(&[Vec<u8>], &[u8])> {
+    pub(crate) fn split(&self) -> Option<(&[Vec<u8>], &[u8])> {
         let (name, parents) = self.components.split_last()?;
         Some((parents, name))
     }
 
     /// The components, with slashes between them.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.components.join(&b'/')
     }
 }

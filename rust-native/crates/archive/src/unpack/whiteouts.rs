@@ -13,12 +13,12 @@ use crate::tar::{Entry, Kind};
 use crate::tree::{open_folder, stat_if_there};
 
 /// Names that begin so are whiteouts, and nothing else.
-pub(super) const PREFIX: &[u8] = b".wh.";
-const OPAQUE: &[u8] = b".wh..wh..opq";
+pub(crate) const PREFIX: &[u8] = b".wh.";
+pub(crate) const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// What a whiteout hides.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Whiteout {
+pub(crate) enum Whiteout {
     /// That name.
     Name(Vec<u8>),
     /// All that the folder held.
@@ -26,7 +26,7 @@ pub(super) enum Whiteout {
 }
 
 /// Reads a name. Those that AUFS used besides (`.wh..wh.plnk` and the like), and those that would hide `.` or `..`, mean nothing here.
-pub(super) fn parse(entry: &Entry, name: &[u8]) -> Result<Option<Whiteout>> {
+pub(crate) fn parse(entry: &Entry, name: &[u8]) -> Result<Option<Whiteout>> {
     let Some(hidden) = name.strip_prefix(PREFIX) else { return Ok(None) };
     let refused = |rule: &'static str| Err(invalid(&entry.path, rule));
     if !matches!(entry.kind, Kind::File | Kind::HardLink) {

@@ -93,20 +93,22 @@ fn pack(env: &Env, fd: i32, output_fd: i32, marks: Result<Mark>, given: Option<P
     long_promise(
         env,
         move || prepared.and_then(|(tree, output, options)| work(tree.as_fd(), output, &options)),
-        |_, packed| {
-            Ok(PackResult {
-                digest: packed.encoded.digest.to_string(),
-                size: options::number(packed.encoded.size),
-                diff_id: packed.encoded.diff_id.to_string(),
-                uncompressed_size: options::number(packed.encoded.uncompressed_size),
-                entries: options::number(packed.entries),
-                skipped: packed.skipped,
-            })
-        },
+        |_, packed| Ok(result(packed)),
     )
 }
 
-fn read(given: PackOptions) -> Result<Options> {
+pub(super) fn result(packed: Packed) -> PackResult {
+    PackResult {
+        digest: packed.encoded.digest.to_string(),
+        size: options::number(packed.encoded.size),
+        diff_id: packed.encoded.diff_id.to_string(),
+        uncompressed_size: options::number(packed.encoded.uncompressed_size),
+        entries: options::number(packed.entries),
+        skipped: packed.skipped,
+    }
+}
+
+pub(super) fn read(given: PackOptions) -> Result<Options> {
     let words = [("gzip", Compression::Gzip), ("zstd", Compression::Zstd), ("none", Compression::None)];
     let owner = match given.owner {
         None => None,

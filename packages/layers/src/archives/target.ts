@@ -1,0 +1,68 @@
+import { BoxError } from '@box/core'
+import { randomBytes } from 'node:crypto'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { Readable, type Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { namesIn } from '../sessions.ts'
+import { isThere } from '../absent.ts'
+import { removeTree } from '../unpacked/trees.ts'
+
+/** Writes to a file, which is there when it is complete, or to a stream, which ends then. */
+export async function writeTo(target: string | Writable, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<void> {
+  if (typeof target === 'string') {
+    await writeFileWhole(target, bytes, signal)
+    return
+  }
+  try {
+    await pipeline(Readable.from(bytes, { objectMode: false }), target, signal === undefined ? {} : { signal })
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw error
+  }
+}
+
+async function writeFileWhole(path: string, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<void> {
+  const temporary = besides(path)
+  const file = await open(temporary, 'wx', 0o644)
+  try {
+    try {
+      for await (const chunk of bytes) {
+        signal?.throwIfAborted()
+        for (let done = 0; done < chunk.byteLength;) done += (await file.write(chunk, done)).bytesWritten
+      }
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
+
+/** Makes a folder, which is there when it is complete. @throws BoxError `ERR_BOX_INVALID_ARGUMENT` where something is there already */
+export async function makeFolderWhole(path: string, fill: (folder: number) => Promise<void>): Promise<void> {
+  if ((await isThere(path)) && (await namesIn(path)).length > 0)
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${path} is not empty`, { path, hint: 'give a folder that is not there yet' })
+  const temporary = besides(path)
+  await mkdir(temporary, { mode: 0o755 })
+  try {
+    const folder = await open(temporary, 'r')
+    try {
+      await fill(folder.fd)
+    } finally {
+      await folder.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await removeTree(temporary)
+    throw error
+  }
+}
+
+/** A name in the same folder that nobody uses. */
+function besides(path: string): string {
+  const whole = resolve(path)
+  return join(dirname(whole), `.box-${randomBytes(8).toString('hex')}`)
+}
