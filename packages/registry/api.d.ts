@@ -3,6 +3,10 @@
 // index.d.ts
 export type { Auth, CredentialProvider, Credentials } from './auth/credentials.ts';
 export { dockerConfig, podmanConfig, type ConfigFileOptions } from './auth/config-file.ts';
+export { certsFromFolders } from './config/certs-d.ts';
+export { registriesConf, type RegistriesConfOptions } from './config/load-registries.ts';
+export { parseRegistriesConf } from './config/registries-conf.ts';
+export type { RegistryRule, RegistryRuleMirror } from './config/registry-rules.ts';
 export { copy } from './copy.ts';
 export type { Certificates } from './egress/connector.ts';
 export type { EgressOptions } from './egress/egress.ts';
@@ -120,6 +124,93 @@ export declare class Repository {
     access(actions: 'pull' | 'pull,push' | 'delete', from?: Repository): Access;
     send(request: ExchangeRequest): Promise<Reply>;
 }
+
+// config/certs-d.d.ts
+import type { Certificates } from '../egress/connector.ts';
+/**
+ * Reads certificates as docker and podman keep them (containers-certs.d(5)): in each of the folders a folder for a registry (`registry.example:5000`) with
+ * authorities (`*.crt`), which are trusted beside the built-in ones, and a client's certificate and key (`client.cert`, `client.key`). Where several
+ * folders have a registry, the first one counts. Gives what the option `certs` takes.
+ * @param folders Default: `~/.config/containers/certs.d`, `/etc/containers/certs.d`, `/etc/docker/certs.d`.
+ * @throws BoxError `ERR_BOX_DOCUMENT_INVALID` for a certificate without its key, a key without its certificate, and more than one of them; `ERR_BOX_SYSTEM`, `ERR_BOX_LIMIT`.
+ */
+export declare function certsFromFolders(folders?: readonly string[]): Promise<Record<string, Certificates>>;
+
+// config/load-registries.d.ts
+import type { RegistryRule } from './registry-rules.ts';
+export interface RegistriesConfOptions {
+    /** The file. Default: `~/.config/containers/registries.conf` where it is there, else `/etc/containers/registries.conf`. */
+    readonly path?: string;
+    /**
+     * Folders whose files `*.conf` are read after it, in the order of their names: a rule replaces the one of the same prefix. Default, without
+     * `path`: `/etc/containers/registries.conf.d`, then `~/.config/containers/registries.conf.d`; else none.
+     */
+    readonly folders?: readonly string[];
+}
+/**
+ * Reads the rules of `registries.conf` and its drop-in folders as podman, skopeo and buildah do (containers-registries.conf(5) and
+ * containers-registries.conf.d(5)). What is not there says nothing.
+ * @throws BoxError `ERR_BOX_DOCUMENT_INVALID`, `ERR_BOX_LIMIT`, `ERR_BOX_SYSTEM`.
+ */
+export declare function registriesConf({ path, folders }?: RegistriesConfOptions): Promise<readonly RegistryRule[]>;
+
+// config/registries-conf.d.ts
+import type { RegistryRule } from './registry-rules.ts';
+/** The longest file that is read, in bytes. */
+export declare const registriesConfLimit: number;
+/**
+ * Reads the text of a `registries.conf` in version 2 of its format (containers-registries.conf(5)): the tables `[[registry]]` and their
+ * mirrors. What it says of short names is not used: they are Docker's.
+ * @param path For messages.
+ * @throws BoxError `ERR_BOX_DOCUMENT_INVALID` for what is no TOML, is in the first version of the format, or has a field of another type or meaning.
+ */
+export declare function parseRegistriesConf(text: string, path?: string): readonly RegistryRule[];
+
+// config/registry-rules.d.ts
+/** What the configuration says of the registries, namespaces and images below one prefix (containers-registries.conf(5), "registry"). */
+export interface RegistryRule {
+    /** `registry.example`, `registry.example:5000/team`, `registry.example/team/app:1`, or `*.registry.example` for every host below that one. */
+    readonly prefix: string;
+    /** What is put in the place of the prefix. Default: the prefix itself. */
+    readonly location?: string;
+    /** Whether the location is spoken to over plain HTTP. Default `false`. */
+    readonly insecure?: boolean;
+    /** Whether nothing below the prefix may be used. Default `false`. */
+    readonly blocked?: boolean;
+    /** Where to read from first, in their order. */
+    readonly mirrors?: readonly RegistryRuleMirror[];
+}
+/** A place with a copy of what is below a rule's prefix, which its location is put in the place of. */
+export interface RegistryRuleMirror {
+    readonly location: string;
+    readonly insecure?: boolean;
+    /** `digest-only`: only what is named by a digest is asked of it; `tag-only`: only images that are named by a tag. Default `all`. */
+    readonly pull?: 'all' | 'digest-only' | 'tag-only';
+}
+/** Where an image, or its repository, is read from. */
+export interface RuleMatch {
+    readonly rule: RegistryRule;
+    /** The repository, with its registry, at the rule's own location. */
+    readonly location: string;
+    readonly mirrors: readonly {
+        readonly location: string;
+        readonly digestOnly: boolean;
+    }[];
+}
+/** An image as a rule sees it. */
+export interface RuleSubject {
+    /** The registry and the repository: `docker.io/library/alpine`. */
+    readonly name: string;
+    readonly tag: string | undefined;
+    readonly digest: string | undefined;
+}
+/** The rule with the longest prefix that fits, and the locations that it leads to. */
+export declare function matchRule(rules: readonly RegistryRule[], subject: RuleSubject): RuleMatch | undefined;
+/** Every registry that some rule names as one to speak to over plain HTTP; by `fits` also those that are only known by a wildcard. */
+export declare function insecureHosts(rules: readonly RegistryRule[]): {
+    readonly hosts: readonly string[];
+    readonly fits: (host: string) => boolean;
+};
 
 // copy.d.ts
 import { Task, type Descriptor } from '@box/core';
@@ -252,7 +343,7 @@ export interface EgressRequest {
  */
 export declare class Egress {
     #private;
-    constructor(options: EgressOptions, insecure: readonly string[], certificates: Readonly<Record<string, Certificates>>, proxy?: Proxy);
+    constructor(options: EgressOptions, isInsecure: (host: string) => boolean, certificates: Readonly<Record<string, Certificates>>, proxy?: Proxy);
     /** @throws BoxError `ERR_BOX_INVALID_ARGUMENT` where the name is not a host with an optional port. */
     home(registry: string): Home;
     /** Hosts that the registry's credentials may be given to beside its own. */
@@ -280,8 +371,8 @@ export interface Home {
     zone: Zone | undefined;
 }
 export interface HomeOptions {
-    /** Registries (`host` or `host:port`) that are spoken to over plain HTTP. */
-    readonly insecure: readonly string[];
+    /** Whether a registry (`host` or `host:port`) is spoken to over plain HTTP. */
+    readonly isInsecure: (host: string) => boolean;
     /** Registries that have certificates of their own, and so are spoken to over TLS even on this machine. */
     readonly withCertificates: readonly string[];
 }
@@ -335,8 +426,8 @@ import type { Allowance } from './allowance.ts';
 import type { Home } from './home.ts';
 export interface EgressRules {
     readonly allow: Allowance;
-    /** Hosts that may be spoken to over plain HTTP. */
-    readonly insecure: readonly string[];
+    /** Whether a host (`name`, `name:port`) may be spoken to over plain HTTP. */
+    readonly isInsecure: (host: string) => boolean;
     /** Whether a registry itself may be on a loopback or private address. */
     readonly privateRegistries: boolean;
 }
@@ -440,6 +531,7 @@ import { type ByteRange, type Descriptor, type Digest, type ImageSink, type Imag
 import { type ImageDocument } from '@box/oci';
 import { type Auth } from './auth/credentials.ts';
 import type { Certificates } from './egress/connector.ts';
+import { type RegistryRule } from './config/registry-rules.ts';
 import { type EgressOptions } from './egress/egress.ts';
 import type { Proxy } from './egress/proxy.ts';
 import { type RetryOptions } from './http/retry.ts';
@@ -456,6 +548,8 @@ export interface RegistryOptions {
     readonly insecure?: readonly string[];
     /** By registry, the places to read from first. What is written goes to the registry itself. */
     readonly mirrors?: Mirrors;
+    /** What is said of registries, namespaces and images by their prefix, as `registriesConf()` reads it: locations, mirrors, plain HTTP, and what is blocked. */
+    readonly rules?: readonly RegistryRule[];
     /** The HTTP proxy to go through: its URL, a function of the address, or `proxyFromEnvironment()`. Default: none. */
     readonly proxy?: Proxy;
     /** Where a registry may lead to. */

@@ -11,6 +11,7 @@ export const registryOptions: OptionNames<RegistryOptions> = {
   certs: true,
   insecure: true,
   mirrors: true,
+  rules: true,
   proxy: true,
   egress: true,
   retry: true,

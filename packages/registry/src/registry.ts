@@ -18,6 +18,7 @@ import { listReferrers } from './client/referrers.ts'
 import { Repository } from './client/repository.ts'
 import { listTags } from './client/tags.ts'
 import type { Certificates } from './egress/connector.ts'
+import { insecureHosts, matchRule, type RegistryRule, type RuleMatch } from './config/registry-rules.ts'
 import { Egress, type EgressOptions } from './egress/egress.ts'
 import type { Proxy } from './egress/proxy.ts'
 import { Exchange } from './http/exchange.ts'
@@ -38,6 +39,8 @@ export interface RegistryOptions {
   readonly insecure?: readonly string[]
   /** By registry, the places to read from first. What is written goes to the registry itself. */
   readonly mirrors?: Mirrors
+  /** What is said of registries, namespaces and images by their prefix, as `registriesConf()` reads it: locations, mirrors, plain HTTP, and what is blocked. */
+  readonly rules?: readonly RegistryRule[]
   /** The HTTP proxy to go through: its URL, a function of the address, or `proxyFromEnvironment()`. Default: none. */
   readonly proxy?: Proxy
   /** Where a registry may lead to. */
@@ -64,6 +67,7 @@ export class Registry {
   readonly #retry: RetryPolicy
   readonly #policy: Policy | undefined
   readonly #mirrors: Mirrors
+  readonly #rules: readonly RegistryRule[]
   readonly #exchanges = new Map<string, Exchange>()
   #closed = false
 
@@ -72,7 +76,8 @@ export class Registry {
     refuseUnknownOptions('Registry', options, registryOptions)
     refuseUnknownOptions('egress', options.egress ?? {}, egressOptions)
     refuseUnknownOptions('retry', options.retry ?? {}, retryOptions)
-    this.#egress = new Egress(options.egress ?? {}, options.insecure ?? [], options.certs ?? {}, options.proxy)
+    this.#rules = options.rules ?? []
+    this.#egress = new Egress(options.egress ?? {}, insecureBy(options.insecure ?? [], this.#rules), options.certs ?? {}, options.proxy)
     this.#provider = providerOf(options.auth)
     this.#retry = new RetryPolicy(options.retry)
     this.#policy = options.policy
@@ -89,10 +94,11 @@ export class Registry {
 
   /** The manifest or index that a reference stands for, with its bytes as they are. Errors as for `resolve`, and `ERR_BOX_DOCUMENT_INVALID`. */
   async manifest(reference: string, options: ImageOptions = {}): Promise<ImageDocument> {
-    const { repository, name } = this.#locate(reference)
+    const located = this.#locate(reference)
+    const { repository, name } = located
     const { platform } = options
     const signal = options.signal ?? new AbortController().signal
-    const origin = this.#origin(repository)
+    const origin = this.#origin(located)
     const found = await origin.resolve(name, signal)
     if (found === undefined) throw absent(repository, name)
     const document = parseImageDocument(await origin.document(found, signal), { expected: found })
@@ -113,7 +119,7 @@ export class Registry {
     digest: Digest,
     options: { readonly range?: ByteRange; readonly signal?: AbortSignal } = {},
   ): AsyncIterable<Uint8Array> {
-    const { repository } = this.#locate(reference)
+    const repository = this.#readFrom(this.#locate(reference))
     return readVerified(repository, parseDigest(digest), options, this.#retry)
   }
 
@@ -136,14 +142,14 @@ export class Registry {
   copy(from: string | CopyFrom, to: string | CopyTo, options: CopyOptions = {}): Task<Descriptor, TransferEvent> {
     return copyBetween(from, to, options, {
       locate: (text) => this.#locate(text),
-      originOf: (located) => this.#origin(located.repository),
+      originOf: (located) => this.#origin(located),
       retry: this.#retry,
     })
   }
 
   /** The tags of the reference's repository. @throws as for `resolve`, at the first step. */
   tags(reference: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<string> {
-    return listTags(this.#locate(reference).repository, options.signal)
+    return listTags(this.#readFrom(this.#locate(reference)), options.signal)
   }
 
   /** The manifests that name this one as their subject: signatures, attestations, bills of materials. */
@@ -151,7 +157,9 @@ export class Registry {
     reference: string,
     options: { readonly artifactType?: string; readonly signal?: AbortSignal } = {},
   ): Promise<readonly Descriptor[]> {
-    const { repository, name, digest } = this.#locate(reference)
+    const located = this.#locate(reference)
+    const { name, digest } = located
+    const repository = this.#readFrom(located)
     const subject = digest ?? (await getManifest(repository, name, options.signal))?.descriptor.digest
     if (subject === undefined) throw absent(repository, name)
     return await listReferrers(repository, subject, options.artifactType, options.signal)
@@ -176,20 +184,41 @@ export class Registry {
   #locate(text: string): Located {
     if (this.#closed) throw new BoxError('ERR_BOX_STATE', 'the registry client is closed')
     const { registry, repository: path, tag, digest } = parseReference(text)
+    if (matchRule(this.#rules, { name: `${registry}/${path}`, tag, digest })?.rule.blocked === true)
+      throw new BoxError('ERR_BOX_EGRESS_DENIED', `${registry}/${path} is blocked by the option \`rules\``)
     return { repository: new Repository(this.#exchange(registry), path), name: digest ?? tag ?? 'latest', tag, digest }
   }
 
-  /** What to read from: the repository, or its mirrors and then itself. */
-  #origin(repository: Repository): Origin {
-    const mirrors = this.#mirrors[repository.registry] ?? []
-    if (mirrors.length === 0) return new RepositoryOrigin(repository, this.#policy)
-    const places = mirrors.map((mirror) => {
+  /** What to read from: the repository, or its mirrors and then itself, which may be at another location. */
+  #origin(located: Located): Origin {
+    const { repository } = located
+    const own = (this.#mirrors[repository.registry] ?? []).map((mirror) => {
       const { location, digestOnly = false } = typeof mirror === 'string' ? { location: mirror } : mirror
-      const { repository: copied } = this.#locate(`${location}/${repository.path}`)
-      return { origin: new RepositoryOrigin(copied, undefined), digestOnly }
+      return { location: `${location}/${repository.path}`, digestOnly }
     })
-    const itself = { origin: new RepositoryOrigin(repository, undefined), digestOnly: false }
+    const mirrors = [...own, ...(this.#match(located)?.mirrors ?? [])]
+    const actual = this.#readFrom(located)
+    if (mirrors.length === 0 && actual === repository) return new RepositoryOrigin(repository, this.#policy)
+    const places = mirrors.map(({ location, digestOnly }) => ({ origin: new RepositoryOrigin(this.#at(location), undefined), digestOnly }))
+    const itself = { origin: new RepositoryOrigin(actual, undefined), digestOnly: false }
     return new MirroredOrigin(repository.name, [...places, itself], this.#policy)
+  }
+
+  /** The repository itself, where the rules say that it is. */
+  #readFrom(located: Located): Repository {
+    const { repository } = located
+    const location = this.#match(located)?.location ?? repository.name
+    return location === repository.name ? repository : this.#at(location)
+  }
+
+  #match({ repository, tag, digest }: Located): RuleMatch | undefined {
+    return matchRule(this.#rules, { name: repository.name, tag, digest })
+  }
+
+  /** The repository at a location, which no rule is applied to any more. */
+  #at(location: string): Repository {
+    const { registry, repository } = parseReference(location)
+    return new Repository(this.#exchange(registry), repository)
   }
 
   #exchange(registry: string): Exchange {
@@ -200,6 +229,12 @@ export class Registry {
     this.#exchanges.set(registry, made)
     return made
   }
+}
+
+function insecureBy(named: readonly string[], rules: readonly RegistryRule[]): (host: string) => boolean {
+  const { hosts, fits } = insecureHosts(rules)
+  const known = new Set([...named, ...hosts])
+  return (host) => known.has(host) || fits(host)
 }
 
 function absent(repository: Repository, name: string): BoxError {

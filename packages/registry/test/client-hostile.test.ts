@@ -102,7 +102,7 @@ describe('a registry does not lead where it is not itself', () => {
     // The same from a registry that is elsewhere.
     const { Egress } = await import('../src/egress/egress.ts')
     const { connectionFailure } = await import('../src/http/failure.ts')
-    const egress = new Egress({}, [], {})
+    const egress = new Egress({}, () => false, {})
     const home = egress.home('registry.example')
     home.zone = 'public'
     const target = new URL(url)
@@ -119,8 +119,8 @@ describe('a registry does not lead where it is not itself', () => {
     const { addressRefusal } = await import('../src/egress/rules.ts')
     const { Allowance } = await import('../src/egress/allowance.ts')
     const { homeOf } = await import('../src/egress/home.ts')
-    const home = homeOf('registry.example', { insecure: [], withCertificates: [] })
-    const rules = { allow: new Allowance(), insecure: [], privateRegistries: true }
+    const home = homeOf('registry.example', { isInsecure: () => false, withCertificates: [] })
+    const rules = { allow: new Allowance(), isInsecure: () => false, privateRegistries: true }
     expect(addressRefusal(home, home.origin, '10.0.0.1', rules)).toBeUndefined()
     home.zone = 'public'
     expect(addressRefusal(home, home.origin, '10.0.0.1', rules)).toContain('private')
@@ -140,13 +140,13 @@ describe('a registry does not lead where it is not itself', () => {
     const { checkUrl } = await import('../src/egress/rules.ts')
     const { Allowance } = await import('../src/egress/allowance.ts')
     const { homeOf } = await import('../src/egress/home.ts')
-    const rules = { allow: new Allowance(), insecure: ['cdn.example'], privateRegistries: true }
-    const https = homeOf('registry.example', { insecure: [], withCertificates: [] })
+    const rules = { allow: new Allowance(), isInsecure: (host: string) => host === 'cdn.example', privateRegistries: true }
+    const https = homeOf('registry.example', { isInsecure: () => false, withCertificates: [] })
     for (const url of ['http://registry.example/v2/', 'http://cdn.example/', 'http://localhost/'])
       expect(() => checkUrl(https, new URL(url), rules)).toThrow(expect.objectContaining({ code: 'ERR_BOX_EGRESS_DENIED' }))
     for (const name of ['localhost.evil.example', '127.0.0.1.evil.example', 'registry.local'])
-      expect(homeOf(name, { insecure: [], withCertificates: [] }).origin.protocol).toBe('https:')
-    const here = homeOf('localhost:5000', { insecure: [], withCertificates: [] })
+      expect(homeOf(name, { isInsecure: () => false, withCertificates: [] }).origin.protocol).toBe('https:')
+    const here = homeOf('localhost:5000', { isInsecure: () => false, withCertificates: [] })
     expect(here.origin.protocol).toBe('http:')
     expect(() => checkUrl(here, new URL('http://evil.example/'), rules)).toThrow(expect.objectContaining({ code: 'ERR_BOX_EGRESS_DENIED' }))
     expect(() => checkUrl(here, new URL('http://cdn.example/'), rules)).not.toThrow()

@@ -59,19 +59,24 @@ export class Egress {
   readonly #idleTimeout: number
   #closed = false
 
-  constructor(options: EgressOptions, insecure: readonly string[], certificates: Readonly<Record<string, Certificates>>, proxy?: Proxy) {
+  constructor(
+    options: EgressOptions,
+    isInsecure: (host: string) => boolean,
+    certificates: Readonly<Record<string, Certificates>>,
+    proxy?: Proxy,
+  ) {
     this.#options = options
     this.#proxy = proxy
     this.#certificates = certificates
     this.#idleTimeout = options.idleTimeout ?? 60_000
-    this.#rules = { allow: new Allowance(options.allow), insecure, privateRegistries: options.privateRegistries ?? true }
+    this.#rules = { allow: new Allowance(options.allow), isInsecure, privateRegistries: options.privateRegistries ?? true }
   }
 
   /** @throws BoxError `ERR_BOX_INVALID_ARGUMENT` where the name is not a host with an optional port. */
   home(registry: string): Home {
     const known = this.#homes.get(registry)
     if (known !== undefined) return known
-    const home = homeOf(registry, { insecure: this.#rules.insecure, withCertificates: Object.keys(this.#certificates) })
+    const home = homeOf(registry, { isInsecure: this.#rules.isInsecure, withCertificates: Object.keys(this.#certificates) })
     this.#homes.set(registry, home)
     return home
   }

@@ -14,8 +14,8 @@ export interface Home {
 }
 
 export interface HomeOptions {
-  /** Registries (`host` or `host:port`) that are spoken to over plain HTTP. */
-  readonly insecure: readonly string[]
+  /** Whether a registry (`host` or `host:port`) is spoken to over plain HTTP. */
+  readonly isInsecure: (host: string) => boolean
   /** Registries that have certificates of their own, and so are spoken to over TLS even on this machine. */
   readonly withCertificates: readonly string[]
 }
@@ -34,7 +34,7 @@ export function homeOf(registry: string, options: HomeOptions): Home {
   const host = apiHosts.get(registry) ?? registry
   const probe = parse(`https://${host}/`, registry)
   const loopback = isLoopbackName(probe.hostname) && !options.withCertificates.includes(registry)
-  const insecure = options.insecure.includes(registry)
+  const insecure = options.isInsecure(registry)
   const origin = parse(`${insecure || loopback ? 'http' : 'https'}://${host}/`, registry)
   return { registry, origin, mustBeLoopback: loopback && !insecure, zone: undefined }
 }

@@ -6,8 +6,8 @@ import type { Home } from './home.ts'
 
 export interface EgressRules {
   readonly allow: Allowance
-  /** Hosts that may be spoken to over plain HTTP. */
-  readonly insecure: readonly string[]
+  /** Whether a host (`name`, `name:port`) may be spoken to over plain HTTP. */
+  readonly isInsecure: (host: string) => boolean
   /** Whether a registry itself may be on a loopback or private address. */
   readonly privateRegistries: boolean
 }
@@ -22,7 +22,7 @@ export function checkUrl(home: Home, url: URL, rules: EgressRules): void {
   if (url.username !== '' || url.password !== '') throw denied(home, url, 'the address carries credentials')
   if (url.protocol === 'https:' || url.origin === home.origin.origin) return
   if (home.origin.protocol === 'https:') throw denied(home, url, 'an HTTPS registry may not lead to plain HTTP')
-  const asked = rules.insecure.includes(url.host) || rules.insecure.includes(url.hostname)
+  const asked = rules.isInsecure(url.host) || rules.isInsecure(url.hostname)
   const bothHere = isLoopbackName(home.origin.hostname) && isLoopbackName(url.hostname)
   if (!asked && !bothHere) throw denied(home, url, 'plain HTTP', 'name the host in the option `insecure` to allow it')
 }
