@@ -15,6 +15,18 @@ export declare class BandwidthLimiter {
   close(): void
 }
 
+/** A BPF program that decides on the devices of one group. It stays attached until the group is removed. */
+export declare class DeviceFilter {
+  /** Loads the program. Needs CAP_BPF. */
+  static load(rules: Array<DeviceFilterRule>): DeviceFilter
+  /** Holds for the group of the v2 hierarchy in that folder. */
+  attach(folder: string): void
+  /** Other rules for the same group, at once. */
+  replace(folder: string, rules: Array<DeviceFilterRule>): void
+  /** Closes the descriptor. A second call does nothing. */
+  close(): void
+}
+
 /** The files of some layers, read from their archives without unpacking anything. */
 export declare class ImageFiles {
   /** All names, in the order of their components. */
@@ -103,6 +115,20 @@ export declare function changes(upperFd: number, lowerFds: Array<number>, marks:
 
 /** Makes a user namespace with these maps, and gives its descriptor, which the caller closes. An ordinary user can map only its own ids. */
 export declare function createUserNamespace(uidMappings: Array<IdMappingObject>, gidMappings: Array<IdMappingObject>): Promise<number>
+
+/** What is allowed or denied; what is absent fits everything. */
+export interface DeviceFilterRule {
+  /** Otherwise it is denied. */
+  allow: boolean
+  /** `b` or `c`. */
+  kind?: string
+  /** The device's major number. */
+  major?: number
+  /** The device's minor number. */
+  minor?: number
+  /** Some of the letters of `rwm`. */
+  access: string
+}
 
 /** A failure of the core. */
 export interface FailureObject {

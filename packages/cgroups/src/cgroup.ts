@@ -5,10 +5,12 @@ import { checkLimits } from './check.ts'
 import { compile } from './compile.ts'
 import { createPlaces } from './create.ts'
 import { delegatePlaces } from './delegate.ts'
+import { DeviceFilter } from './devices.ts'
 import { eventsOf, type CgroupEvent, type EventKind } from './events.ts'
 import { setFrozen } from './freeze.ts'
 import { thisHost, type Host } from './hierarchies/host.ts'
 import { allProcesses, killAll, processesAt } from './kill.ts'
+import type { CheckedDeviceRule } from './checked.ts'
 import type { Limits } from './limits.ts'
 import { leave, moveProcess } from './move.ts'
 import { Bandwidth, notCounted } from './network.ts'
@@ -45,6 +47,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
   readonly #places: Places
   readonly #owned: boolean
   #bandwidth: Bandwidth | undefined
+  #devices: DeviceFilter | undefined
   readonly #ending = new AbortController()
   #closing: Promise<void> | undefined
   /** The group's folders, for a launch. */
@@ -78,6 +81,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
       const places = createPlaces(host, name, checked, { parent: above, controllers, temporary, moveSelf })
       const group = new Cgroup(host, places, true)
       try {
+        group.#filterDevices(checked.devices)
         if (bandwidth !== undefined) group.#attach(bandwidth)
       } catch (error) {
         await group.close()
@@ -130,8 +134,9 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     const writes = compile(checked, (it) => (v1.has(it) ? 1 : onV2(it) ? 2 : undefined))
     const { network } = checked
     if (network !== undefined && !this.#owned) throw new BoxError('ERR_BOX_STATE', 'The bandwidth of a group is changed by who made it')
-    // Bandwidth last: after it nothing can fail any more.
+    // Bandwidth and devices last: after them nothing can fail any more.
     await applyAll(this.#places, writes, () => {
+      this.#filterDevices(checked.devices)
       if (network === undefined) return
       if (this.#bandwidth !== undefined) this.#bandwidth.update(network)
       else this.#attach(Bandwidth.load(network))
@@ -245,6 +250,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     }
     await removePlaces(this.#places, timeout)
     this.#bandwidth?.close()
+    this.#devices?.close()
   }
 
   #read(): Stats {
@@ -259,6 +265,14 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
       throw error
     }
     this.#bandwidth = bandwidth
+  }
+
+  /** Rules that no v1 controller has taken. */
+  #filterDevices(rules: readonly CheckedDeviceRule[]): void {
+    if (rules.length === 0 || this.#places.v1.has('devices')) return
+    if (!this.#owned) throw new BoxError('ERR_BOX_STATE', 'The devices of a group are changed by who made it')
+    if (this.#devices === undefined) this.#devices = DeviceFilter.attach(rules, this.#places.v2)
+    else this.#devices.replace(rules)
   }
 
   #checkOpen(): void {

@@ -86,6 +86,8 @@ export function compile(limits: CheckedLimits, where: Where): ControllerWrites[]
     const field = controller.asked(limits)
     if (field === undefined) continue
     const version = where(controller.name)
+    // On v2 there are no files for devices, but programs (devices.ts).
+    if (controller.name === 'devices' && version === undefined && where('cgroup') === 2) continue
     if (version === undefined) throw unsupported(field, `no hierarchy of it has the ${controller.name} controller`)
     const writesOf = controller[version]
     if (writesOf === undefined) throw unsupported(field, `cgroup v${version} has no such limit`)

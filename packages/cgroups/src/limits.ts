@@ -21,7 +21,10 @@ export interface Limits {
   readonly hugetlb?: Readonly<Record<string, Size | Max>> | undefined
   /** What the group may hold of each RDMA device: `{ mlx5_1: { handles: 3, objects: 10000 } }`. */
   readonly rdma?: Readonly<Record<string, RdmaLimits>> | undefined
-  /** Which devices the group may open; the last rule that fits decides. On v1 only. */
+  /**
+   * Which devices the group may open and make. For each access the last rule that fits decides; where none fits, the groups above decide. On v2 it is
+   * a BPF program, which needs CAP_BPF and CAP_NET_ADMIN, and `update` replaces all rules; on v1 `update` adds to those that are there.
+   */
   readonly devices?: readonly DeviceRule[] | undefined
   /**
    * Bandwidth of all sockets of the group, in whichever network namespace: what it may send and what it may receive. `'max'` limits nothing and counts.

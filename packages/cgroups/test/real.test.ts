@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, statSync, 
 import { text } from 'node:stream/consumers'
 import { checkLimits } from '../src/check.ts'
 import { createPlaces } from '../src/create.ts'
+import { DeviceFilter } from '../src/devices.ts'
 import { thisHost } from '../src/hierarchies/host.ts'
 import { Cgroup, type Stats } from '../src/index.ts'
 import { markName, thisProcess } from '../src/names.ts'
@@ -99,15 +100,32 @@ asRoot('on this machine', () => {
     expect(io.reduce((sum, it) => sum + it.readBytes, 0)).toBeGreaterThan(1e6)
   })
 
-  const withDevices = existsSync('/sys/fs/cgroup/devices') ? test : test.skip
-  withDevices('devices are allowed one by one', async () => {
+  const script = 'cat /dev/null && echo null; cat /dev/zero | head -c 1 > /dev/null || echo no zero; head -c 1 /dev/zero && echo zero'
+  test('devices are allowed one by one', async () => {
     const group = await groups.create({ devices: [{ allow: false }, { allow: true, type: 'c', major: 1, minor: 3 }] })
-    const child = await groups.runIn(
-      group,
-      'cat /dev/null && echo null; cat /dev/zero | head -c 1 > /dev/null || echo no zero; head -c 1 /dev/zero && echo zero',
-    )
+    const child = await groups.runIn(group, script)
     if (child.stdout === null) throw new Error('no stdout')
     expect(await text(child.stdout)).toBe('null\n')
+  })
+
+  test('devices are allowed by a program on the v2 group, and others after an update', async () => {
+    const group = await groups.create()
+    const { devices } = checkLimits({ devices: [{ allow: false }, { allow: true, type: 'c', major: 1, minor: 3 }] })
+    const filter = DeviceFilter.attach(devices, group.paths.v2)
+    try {
+      const said = async (): Promise<string> => {
+        const child = await groups.runIn(group, script)
+        if (child.stdout === null) throw new Error('no stdout')
+        return await text(child.stdout)
+      }
+      expect(await said()).toBe('null\n')
+      filter.replace(checkLimits({ devices: [{ allow: false, type: 'c', major: 1, minor: 5, access: 'w' }] }).devices)
+      expect(await said()).toBe('null\n\0zero\n')
+      filter.replace(checkLimits({ devices: [{ allow: false, type: 'c', major: 1, minor: 5, access: 'r' }] }).devices)
+      expect(await said()).toBe('null\n')
+    } finally {
+      filter.close()
+    }
   })
 
   test('a cpuset holds', async () => {

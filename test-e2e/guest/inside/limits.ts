@@ -165,6 +165,13 @@ describe('limits of cgroup v2', () => {
     expect(await text(child.stdout)).toBe('1048576\n')
   })
 
+  test('an update replaces the rules for devices', async () => {
+    const group = await groups.create({ devices: [{ allow: false }] })
+    await group.update({ devices: [{ allow: true }] })
+    const child = await groups.runIn(group, 'cat /dev/null')
+    expect(await once(child, 'exit')).toEqual([0, null])
+  })
+
   test('what cgroup v2 lacks is refused by its name before anything is made', async () => {
     for (const [limits, step] of [
       [{ memory: { disableOomKiller: true } }, 'memory.disableOomKiller'],

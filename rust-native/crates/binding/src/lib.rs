@@ -3,6 +3,7 @@
 mod archive;
 mod background;
 mod bpf;
+mod devices;
 mod error;
 mod launch;
 mod locks;

@@ -40,6 +40,10 @@ pub enum Operation {
     Multiply = 0x20,
     /// `dst /= src`; by 0 is 0.
     Divide = 0x30,
+    /// `dst &= src`
+    And = 0x50,
+    /// `dst >>= src`
+    ShiftRight = 0x70,
     /// `dst = src`
     Move = 0xb0,
 }
@@ -54,6 +58,8 @@ pub enum Condition {
     Above = 0x20,
     /// `dst >= src`
     AtLeast = 0x30,
+    /// `dst != src`
+    NotEqual = 0x50,
 }
 
 /// A place in the program that is jumped to.
@@ -193,6 +199,35 @@ impl Assembler {
 fn halves(value: u64) -> [i32; 2] {
     let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
     [i32::from_le_bytes([a, b, c, d]), i32::from_le_bytes([e, f, g, h])]
+}
+
+/// Carries out programs that load words of their context, calculate and jump: what a kernel that checks and runs them would do.
+#[cfg(test)]
+pub(super) fn interpret(program: &[Instruction], context: &[u32]) -> u64 {
+    let mut registers = [0_u64; 11];
+    let mut at = 0_usize;
+    loop {
+        let Instruction { code, registers: both, offset, immediate } = program[at];
+        let (dst, src) = (usize::from(both & 15), usize::from(both >> 4));
+        let value = if code & FROM_REGISTER == 0 { i64::from(immediate) as u64 } else { registers[src] };
+        let jump = usize::try_from(i64::try_from(at).unwrap() + 1 + i64::from(offset)).unwrap();
+        at += 1;
+        match code & !FROM_REGISTER {
+            0x61 => registers[dst] = u64::from(context[usize::try_from(offset).unwrap() / 4]),
+            0x57 => registers[dst] &= value,
+            0x77 => registers[dst] >>= value,
+            0xb7 => registers[dst] = value,
+            0x10 if code == LOAD_IMMEDIATE_64 => {
+                registers[dst] = u64::from(immediate.cast_unsigned()) | u64::from(program[at].immediate.cast_unsigned()) << 32;
+                at += 1;
+            }
+            0x15 if registers[dst] == value => at = jump,
+            0x55 if registers[dst] != value => at = jump,
+            0x15 | 0x55 => {}
+            0x95 => return registers[0],
+            _ => panic!("instruction {at} is unknown: {code:#x}"),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,4 +2,5 @@
 
 pub mod assembler;
 pub mod bandwidth;
+pub mod devices;
 pub mod system;

@@ -18,6 +18,8 @@ const PROG_DETACH: c_int = 9;
 const MAP_TYPE_ARRAY: u32 = 2;
 /// Other programs may be attached to the same group, and to those below it; all are asked.
 const ALLOW_MULTI: u32 = 1 << 1;
+/// In place of one that is attached (Linux 5.6).
+const REPLACE: u32 = 1 << 2;
 
 /// What a program is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,23 +30,35 @@ pub enum Kind {
     Egress,
     /// Moments in the life of the TCP connections of a group.
     SocketOperations,
+    /// Devices that processes of a group open or make.
+    Device,
 }
 
 impl Kind {
-    /// `BPF_PROG_TYPE_CGROUP_SKB`, `BPF_PROG_TYPE_SOCK_OPS`
+    /// `BPF_PROG_TYPE_CGROUP_SKB`, `BPF_PROG_TYPE_SOCK_OPS`, `BPF_PROG_TYPE_CGROUP_DEVICE`
     fn program_type(self) -> u32 {
         match self {
             Self::Ingress | Self::Egress => 8,
             Self::SocketOperations => 13,
+            Self::Device => 15,
         }
     }
 
-    /// `BPF_CGROUP_INET_INGRESS`, `BPF_CGROUP_INET_EGRESS`, `BPF_CGROUP_SOCK_OPS`
+    /// `BPF_CGROUP_INET_INGRESS`, `BPF_CGROUP_INET_EGRESS`, `BPF_CGROUP_SOCK_OPS`, `BPF_CGROUP_DEVICE`
     fn attach_type(self) -> u32 {
         match self {
             Self::Ingress => 0,
             Self::Egress => 1,
             Self::SocketOperations => 3,
+            Self::Device => 6,
+        }
+    }
+
+    /// What `bpftool prog` shows.
+    fn name(self) -> [u8; 16] {
+        match self {
+            Self::Device => *b"box_devices\0\0\0\0\0",
+            _ => *b"box_bandwidth\0\0\0",
         }
     }
 }
@@ -88,6 +102,7 @@ struct Attachment {
     program: u32,
     attach_type: u32,
     flags: u32,
+    replaced: u32,
 }
 
 /// A value that programs and this process share: an array map of one element, of 64-bit words.
@@ -155,7 +170,7 @@ impl Program {
             log: 0,
             kernel_version: 0,
             flags: 0,
-            name: *b"box_bandwidth\0\0\0",
+            name: kind.name(),
             interface: 0,
             expected_attach_type: kind.attach_type(),
         };
@@ -186,6 +201,13 @@ impl Program {
         unsafe { bpf(PROG_ATTACH, &self.attachment(group, ALLOW_MULTI)) }.map_err(|errno| failed(errno, "attaching a program")).map(|_| ())
     }
 
+    /// Attaches it to a group in place of another one, at once: no access is decided by neither of them.
+    pub fn replace(&self, other: &Self, group: BorrowedFd<'_>) -> Result<()> {
+        let attachment = Attachment { replaced: number(&other.descriptor), ..self.attachment(group, ALLOW_MULTI | REPLACE) };
+        // SAFETY: the attributes are those of the command and hold no pointer.
+        unsafe { bpf(PROG_ATTACH, &attachment) }.map_err(|errno| failed(errno, "replacing a program")).map(|_| ())
+    }
+
     /// Takes it from a group.
     pub fn detach(&self, group: BorrowedFd<'_>) -> Result<()> {
         // SAFETY: the attributes are those of the command and hold no pointer.
@@ -193,7 +215,7 @@ impl Program {
     }
 
     fn attachment(&self, group: BorrowedFd<'_>, flags: u32) -> Attachment {
-        Attachment { target: number(&group), program: number(&self.descriptor), attach_type: self.kind.attach_type(), flags }
+        Attachment { target: number(&group), program: number(&self.descriptor), attach_type: self.kind.attach_type(), flags, replaced: 0 }
     }
 }
 
