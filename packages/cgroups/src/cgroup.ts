@@ -16,7 +16,7 @@ import { leave, moveProcess } from './move.ts'
 import { Bandwidth, notCounted } from './network.ts'
 import { foldersOf, targetOf, type Places } from './places.ts'
 import { readStats } from './read-stats.ts'
-import { removePlaces } from './remove.ts'
+import { removePlaces, tryRemove } from './remove.ts'
 import type { Stats } from './stats.ts'
 import { sweepHost } from './sweep.ts'
 import { viewOf } from './view.ts'
@@ -244,11 +244,14 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
 
   async #close(timeout: number): Promise<void> {
     if (!this.#owned) return
-    if (processesAt(this.#places).has(process.pid)) {
-      await killAll(this.#places)
-      await leave(this.#places)
+    // A group that nothing is in any more, as most are, is removed without a look into it.
+    if (!tryRemove(this.#places)) {
+      if (processesAt(this.#places).has(process.pid)) {
+        await killAll(this.#places)
+        await leave(this.#places)
+      }
+      await removePlaces(this.#places, timeout)
     }
-    await removePlaces(this.#places, timeout)
     this.#bandwidth?.close()
     this.#devices?.close()
   }

@@ -38,18 +38,25 @@ export async function removePlaces(places: Places, timeout: number): Promise<voi
 }
 
 /**
+ * Removes the folders, and the empty groups below them, where no process is left.
  * The v2 folder goes last: as long as it is there it tells when processes end.
  * @returns false where a process is left in one of the groups.
  */
-function tryRemove(places: Places): boolean {
+export function tryRemove(places: Places): boolean {
   return foldersOf(places)
     .toReversed()
     .every((folder) => removeTree(folder))
 }
 
+/** A folder that has groups below it, or processes in it, cannot be removed: only then is it looked into. */
 function removeTree(folder: string): boolean {
+  if (removeOne(folder)) return true
   const below = groupsBelow(folder).map((name) => removeTree(`${folder}/${name}`))
-  if (!below.every(Boolean)) return false
+  return below.length > 0 && below.every(Boolean) && removeOne(folder)
+}
+
+/** @returns false where something is in the group. */
+function removeOne(folder: string): boolean {
   try {
     removeFolder(folder)
     return true

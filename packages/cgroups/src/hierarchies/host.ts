@@ -56,6 +56,10 @@ export function controllersOf(folder: string): string[] {
   return (read(folder, 'cgroup.controllers') ?? '').split(/\s+/).filter(Boolean)
 }
 
+/** Folders that were checked: most groups of a process go below the same few. */
+const checkedFolders = new Set<string>()
+const mostChecked = 64
+
 const superMagic = { 1: 0x27e0eb, 2: 0x63677270 } as const
 
 /**
@@ -64,6 +68,8 @@ const superMagic = { 1: 0x27e0eb, 2: 0x63677270 } as const
  * @throws BoxError `ERR_BOX_NOT_FOUND`, `ERR_BOX_INVALID_ARGUMENT`.
  */
 function checkFolder(hierarchy: Hierarchy, folder: string): void {
+  const key = `${hierarchy.version}:${hierarchy.mountPoint}:${folder}`
+  if (checkedFolders.has(key)) return
   let real
   try {
     real = realpathSync(folder)
@@ -75,4 +81,6 @@ function checkFolder(hierarchy: Hierarchy, folder: string): void {
   if (real !== direct) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${folder} leads through a link to ${real}`, { path: folder })
   if (statfsSync(folder).type !== superMagic[hierarchy.version])
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${folder} is not a cgroup of version ${hierarchy.version}`, { path: folder })
+  if (checkedFolders.size >= mostChecked) checkedFolders.clear()
+  checkedFolders.add(key)
 }
