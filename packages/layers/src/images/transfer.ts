@@ -1,5 +1,6 @@
 import { type BlobSink, type BlobSource, BoxError, type BlobWriter, type Descriptor } from '@box/core'
 import { isImageDescriptor, readImageDocument, referencesOf, digestOf } from '@box/oci'
+import { largestFirst, sideBySide } from '../side-by-side.ts'
 
 export interface TransferOptions {
   readonly signal?: AbortSignal | undefined
@@ -25,11 +26,11 @@ export async function copyBlob(
   }
 }
 
-/** Copies a manifest or index with all that it leads to: what is needed first. */
+/** Copies a manifest or index with all that it leads to: what is needed first, and of that some at a time. */
 export async function copyGraph(source: BlobSource, sink: BlobSink, descriptor: Descriptor, options: TransferOptions = {}): Promise<void> {
   if (isImageDescriptor(descriptor)) {
-    for (const reference of referencesOf(await readImageDocument(source, descriptor, options.signal)))
-      await copyGraph(source, sink, reference, options)
+    const references = referencesOf(await readImageDocument(source, descriptor, options.signal))
+    await sideBySide(largestFirst(references), (reference) => copyGraph(source, sink, reference, options))
   }
   await copyBlob(source, sink, descriptor, options)
 }

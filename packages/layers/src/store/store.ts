@@ -47,6 +47,7 @@ import { pruneStore } from './prune.ts'
 import { waitForPruner } from './pruning.ts'
 import { usageOf } from './usage.ts'
 import { verifyStore } from './verify.ts'
+import { largestFirst, sideBySide } from '../side-by-side.ts'
 import { systemCalls } from '../system-calls.ts'
 
 /** What an open store consists of. */
@@ -388,6 +389,8 @@ export class Store implements LayerStore {
   /** Unpacks what is not, and checks that each layer is what the configuration says. Gives the diffIDs. */
   async #checkLayers(images: ImageLayout, layers: UnpackedLayers, descriptor: Descriptor): Promise<readonly Digest[]> {
     const image = await loadableImage(images, descriptor)
+    const blobs = image?.layers.map(({ descriptor: blob }) => blob) ?? []
+    await sideBySide(largestFirst(blobs), async (blob) => void (await layers.unpackStored(blob)))
     for (const { diffID, descriptor: blob } of image?.layers ?? []) {
       const found = await layers.unpackStored(blob)
       if (found !== diffID)

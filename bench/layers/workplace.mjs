@@ -1,0 +1,41 @@
+/** The tmpfs that the layers bench works in: the peers' archives, the floor's program, and whatever is unpacked. */
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const core = join(here, '../../rust-native')
+
+export function makeWorkplace(images) {
+  const folder = mkdtempSync(join(tmpdir(), 'box-bench-'))
+  const unmount = () => {
+    execFileSync('umount', [folder])
+    rmSync(folder, { recursive: true, force: true })
+  }
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'box-bench', folder])
+  try {
+    const scratch = join(folder, 'scratch')
+    mkdirSync(scratch)
+    execFileSync('cargo', ['build', '--quiet', '--release', '--package', 'box-archive', '--example', 'floor'], { cwd: core })
+    const floor = join(folder, 'floor')
+    copyFileSync(join(core, 'target/release/examples/floor'), floor)
+    const archives = {}
+    for (const [name, { layout }] of Object.entries(images)) {
+      archives[name] = join(folder, `${name}.tar`)
+      execFileSync('tar', ['--create', '--file', archives[name], '--directory', layout, '--exclude=sizes.json', '.'])
+    }
+    let number = 0
+    const fresh = () => {
+      number += 1
+      const path = join(scratch, String(number))
+      mkdirSync(path)
+      return path
+    }
+    return { folder, scratch, floor, archives, fresh, close: unmount }
+  } catch (error) {
+    unmount()
+    throw error
+  }
+}
