@@ -107,7 +107,7 @@ linux('hostile content', () => {
     await expect(LayerStore.open(join(folder, 'outside'))).rejects.toMatchObject({ code: 'ERR_BOX_STORE_INVALID' })
     await expect(LayerStore.open(join(folder, 'absent'), { create: false })).rejects.toMatchObject({ code: 'ERR_BOX_NOT_FOUND' })
     await expect(store.import(join(folder, 'absent'))).rejects.toMatchObject({ code: 'ERR_BOX_NOT_FOUND' })
-    await expect(store.import(join(folder, 'outside/canary'))).rejects.toMatchObject({ code: 'ERR_BOX_INVALID_ARGUMENT' })
+    await expect(store.import(join(folder, 'outside/canary'))).rejects.toMatchObject({ code: 'ERR_BOX_LAYER_INVALID' })
     await expect(store.create({ add: { '/x': join(folder, 'absent') } })).rejects.toMatchObject({ code: 'ERR_BOX_NOT_FOUND' })
     await expect(LayerStore.open(join(folder, 'outside/canary/store'))).rejects.toMatchObject({ name: 'BoxError', errno: 'ENOTDIR' })
     expect(await store.get('absent')).toBeUndefined()
