@@ -1,10 +1,57 @@
 // The public surface of @box/layers. Written by: node scripts/api.mjs --write
 
 // index.d.ts
+export { type ImageEntry, type ImageFiles, layoutFiles } from './image-files.ts';
 export type * from './image.ts';
 export * from './layer-store.ts';
 export type * from './mounted-root.ts';
 export type * from './options.ts';
+
+// image-files.d.ts
+import { type Platform } from '@box/core';
+import type { ImageLayer } from './image.ts';
+/** A name in an image. */
+export interface ImageEntry {
+    /** Absolute, inside the image. */
+    readonly path: string;
+    readonly type: 'file' | 'directory' | 'symlink' | 'character-device' | 'block-device' | 'fifo';
+    /** Permission bits, with set-user-id, set-group-id and sticky. */
+    readonly mode: number;
+    readonly uid: number;
+    readonly gid: number;
+    /** Of a file, in bytes; of all else 0. */
+    readonly size: number;
+    /** When the content was changed, to the second. */
+    readonly mtime: Date;
+    /** Where a symbolic link points. */
+    readonly target?: string;
+}
+/**
+ * The files of an image, as its layers one above the other leave them, read from the layers' own bytes: nothing is unpacked, and no privilege is needed.
+ * What is in memory is one entry for each name.
+ */
+export interface ImageFiles {
+    /** All names but that of the root, in the order of their components: a folder stands before what it holds. */
+    list(): readonly ImageEntry[];
+    /**
+     * The content of a regular file. Links lead nowhere else than inside the image.
+     * @throws BoxError `ERR_BOX_NOT_FOUND`, `ERR_BOX_INVALID_ARGUMENT` for what is no regular file, `ERR_BOX_LIMIT` beyond `maxBytes` (2 GiB)
+     */
+    readFile(path: string, options?: {
+        readonly maxBytes?: number;
+    }): Promise<Buffer>;
+    readFile(path: string, encoding: 'utf8'): Promise<string>;
+}
+/**
+ * The files of an image in an OCI layout folder, by its name there, or the only one. The bytes are compared with their digests whenever they are read.
+ * @throws BoxError `ERR_BOX_NOT_FOUND`, `ERR_BOX_BLOB_ABSENT`, `ERR_BOX_DOCUMENT_INVALID`, `ERR_BOX_DIGEST_MISMATCH`, `ERR_BOX_LAYER_INVALID`
+ */
+export declare function layoutFiles(path: string, options?: {
+    readonly tag?: string | undefined;
+    readonly platform?: Platform | undefined;
+}): Promise<ImageFiles>;
+/** The same for layers whose blobs are in a layout folder. `verify`: their digests are checked. */
+export declare function readImageFiles(path: string, layers: readonly ImageLayer[], verify?: boolean): Promise<ImageFiles>;
 
 // image.d.ts
 import type { Descriptor, Digest, Platform } from '@box/core';
@@ -43,7 +90,8 @@ import type { Descriptor, Digest, ImageSink, Platform } from '@box/core';
 import type { Readable, Writable } from 'node:stream';
 import type { Image, NamedImage } from './image.ts';
 import type { MountedRoot, Usage } from './mounted-root.ts';
-import type { CommitOptions, CreateOptions, ExportOptions, ImportOptions, MountOptions, OpenOptions, PruneOptions } from './options.ts';
+import type { ImageFiles } from './image-files.ts';
+import type { CommitOptions, CreateOptions, ExportOptions, ImportOptions, IndexOptions, MountOptions, OpenOptions, PruneOptions, RebaseOptions, RecompressOptions, SquashOptions } from './options.ts';
 /**
  * Images at rest: an OCI image layout on disk, beside it every layer unpacked once, and what the containers write.
  * Many processes can use one store at a time.
@@ -80,6 +128,28 @@ export interface LayerStore extends ImageSink {
     mount(image: Image | string, options?: MountOptions): Promise<MountedRoot>;
     /** Makes an image of a root: its image's layers, and one more with what was written. The root stays as it is. */
     commit(root: MountedRoot, options?: CommitOptions): Promise<Image>;
+    /**
+     * Makes one layer of several: of all (the image is flat then), or of a range. Files, links, owners, times and attributes stay; what the layers hide of each
+     * other is gone, and what they hide of those below stays hidden. The same image gives the same result, whoever makes it.
+     * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` for a range that is none
+     */
+    squash(image: Image | string, options?: SquashOptions): Promise<Image>;
+    /**
+     * Puts the layers that an image has above its base onto another base. Its configuration stays its own.
+     * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` where the layers of `from` are not its lowest, or the platforms differ
+     */
+    rebase(image: Image | string, options: RebaseOptions): Promise<Image>;
+    /** The same image with its layers compressed in another way. Its configuration and its diffIDs stay. */
+    recompress(image: Image | string, options: RecompressOptions): Promise<Image>;
+    /**
+     * Makes an index of images for several platforms.
+     * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` where two are for the same platform
+     */
+    index(images: readonly (Image | string)[], options?: IndexOptions): Promise<Descriptor>;
+    /** The files of an image, read from its layers' blobs: nothing is unpacked or mounted. @throws BoxError `ERR_BOX_NOT_FOUND` */
+    files(image: Image | string, options?: {
+        readonly platform?: Platform | undefined;
+    }): Promise<ImageFiles>;
     /** Removes what no name leads to and nobody uses. */
     prune(options?: PruneOptions): Promise<Pruned>;
     /** Reads everything and compares it with its digest. */
@@ -179,6 +249,7 @@ export interface MountedRoot extends Root {
 
 // options.d.ts
 import type { Platform, Size, UserNamespaceTarget } from '@box/core';
+import type { Readable } from 'node:stream';
 import type { Image } from './image.ts';
 export interface OpenOptions {
     /** Makes the folder where it is missing. Default: true. */
@@ -213,6 +284,15 @@ export interface ImageSettings {
 }
 /** Where a layer's content comes from: a folder or file of the caller's. Links in it are kept as links, never followed. */
 export type LayerContent = string;
+/** How layers are compressed. */
+export type Compression = 'gzip' | 'zstd' | 'none';
+/** A layer that is there already: a tar (a file's path or a stream, compressed or not), or one of another image, counted from 0, the lowest. */
+export type LayerSource = {
+    readonly tar: string | Readable;
+} | {
+    readonly image: Image | string;
+    readonly layer: number;
+};
 export interface CreateOptions {
     /** The image (or its name) whose layers come first. Default: none. */
     readonly from?: Image | string | undefined;
@@ -221,6 +301,10 @@ export interface CreateOptions {
      * above it that `from` does not have are made, of mode 0o755. Default: no layer of its own.
      */
     readonly add?: Readonly<Record<string, LayerContent>> | undefined;
+    /** Layers that come after those of `add`, as they are. Default: none. */
+    readonly layers?: readonly LayerSource[] | undefined;
+    /** Of the layers that `add` makes. Default: `gzip`. */
+    readonly compression?: Compression | undefined;
     readonly config?: ImageSettings | undefined;
     /** Default: the platform of `from`, else this machine's. */
     readonly platform?: Platform | undefined;
@@ -229,7 +313,42 @@ export interface CreateOptions {
     readonly signal?: AbortSignal | undefined;
 }
 export interface CommitOptions extends ImageSettings {
+    /** Of the new layer. Default: `gzip`. */
+    readonly compression?: Compression | undefined;
     readonly tag?: string | undefined;
+    readonly signal?: AbortSignal | undefined;
+}
+export interface SquashOptions {
+    /** The first layer that is merged, counted from 0, the lowest. Default: 0. */
+    readonly from?: number | undefined;
+    /** The layer after the last that is merged. Default: the number of layers. */
+    readonly to?: number | undefined;
+    /** Of the layer that comes of it. Default: `gzip`. */
+    readonly compression?: Compression | undefined;
+    /** When the image was made; no file of the layer is younger. Default: as it was, and files keep their times. */
+    readonly created?: Date | undefined;
+    readonly tag?: string | undefined;
+    readonly signal?: AbortSignal | undefined;
+}
+export interface RebaseOptions {
+    /** The image (or its name) that it stands on: its lowest layers are this one's. */
+    readonly from: Image | string;
+    /** The image (or its name) that it is to stand on. */
+    readonly onto: Image | string;
+    readonly tag?: string | undefined;
+    readonly signal?: AbortSignal | undefined;
+}
+export interface RecompressOptions {
+    readonly compression: Compression;
+    /** Of the compressor. Default: 6 for gzip (0 to 9), 3 for zstd (1 to 22). */
+    readonly level?: number | undefined;
+    readonly tag?: string | undefined;
+    readonly signal?: AbortSignal | undefined;
+}
+export interface IndexOptions {
+    /** A name to give the index. */
+    readonly tag?: string | undefined;
+    readonly annotations?: Readonly<Record<string, string>> | undefined;
     readonly signal?: AbortSignal | undefined;
 }
 export interface ImportOptions {

@@ -1,3 +1,4 @@
+export { type ImageEntry, type ImageFiles, layoutFiles } from './image-files.ts'
 export type * from './image.ts'
 export * from './layer-store.ts'
 export type * from './mounted-root.ts'

@@ -2,7 +2,21 @@ import type { Descriptor, Digest, ImageSink, Platform } from '@box/core'
 import type { Readable, Writable } from 'node:stream'
 import type { Image, NamedImage } from './image.ts'
 import type { MountedRoot, Usage } from './mounted-root.ts'
-import type { CommitOptions, CreateOptions, ExportOptions, ImportOptions, MountOptions, OpenOptions, PruneOptions } from './options.ts'
+import type { ImageFiles } from './image-files.ts'
+import type {
+  CommitOptions,
+  CreateOptions,
+  ExportOptions,
+  ImportOptions,
+  IndexOptions,
+  MountOptions,
+  OpenOptions,
+  PruneOptions,
+  RebaseOptions,
+  RecompressOptions,
+  SquashOptions,
+} from './options.ts'
+
 import { openStore } from './store/open.ts'
 
 /**
@@ -39,6 +53,26 @@ export interface LayerStore extends ImageSink {
   mount(image: Image | string, options?: MountOptions): Promise<MountedRoot>
   /** Makes an image of a root: its image's layers, and one more with what was written. The root stays as it is. */
   commit(root: MountedRoot, options?: CommitOptions): Promise<Image>
+  /**
+   * Makes one layer of several: of all (the image is flat then), or of a range. Files, links, owners, times and attributes stay; what the layers hide of each
+   * other is gone, and what they hide of those below stays hidden. The same image gives the same result, whoever makes it.
+   * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` for a range that is none
+   */
+  squash(image: Image | string, options?: SquashOptions): Promise<Image>
+  /**
+   * Puts the layers that an image has above its base onto another base. Its configuration stays its own.
+   * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` where the layers of `from` are not its lowest, or the platforms differ
+   */
+  rebase(image: Image | string, options: RebaseOptions): Promise<Image>
+  /** The same image with its layers compressed in another way. Its configuration and its diffIDs stay. */
+  recompress(image: Image | string, options: RecompressOptions): Promise<Image>
+  /**
+   * Makes an index of images for several platforms.
+   * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` where two are for the same platform
+   */
+  index(images: readonly (Image | string)[], options?: IndexOptions): Promise<Descriptor>
+  /** The files of an image, read from its layers' blobs: nothing is unpacked or mounted. @throws BoxError `ERR_BOX_NOT_FOUND` */
+  files(image: Image | string, options?: { readonly platform?: Platform | undefined }): Promise<ImageFiles>
   /** Removes what no name leads to and nobody uses. */
   prune(options?: PruneOptions): Promise<Pruned>
   /** Reads everything and compares it with its digest. */

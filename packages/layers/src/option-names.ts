@@ -5,9 +5,13 @@ import type {
   ExportOptions,
   ImageSettings,
   ImportOptions,
+  IndexOptions,
   MountOptions,
   OpenOptions,
   PruneOptions,
+  RebaseOptions,
+  RecompressOptions,
+  SquashOptions,
 } from './options.ts'
 
 export const openOptions: OptionNames<OpenOptions> = {
@@ -34,13 +38,15 @@ export const imageSettings: OptionNames<ImageSettings> = {
 export const createOptions: OptionNames<CreateOptions> = {
   from: true,
   add: true,
+  layers: true,
+  compression: true,
   config: true,
   platform: true,
   tag: true,
   signal: true,
 }
 
-export const commitOptions: OptionNames<CommitOptions> = { ...imageSettings, tag: true, signal: true }
+export const commitOptions: OptionNames<CommitOptions> = { ...imageSettings, compression: true, tag: true, signal: true }
 
 export const importOptions: OptionNames<ImportOptions> = { format: true, tag: true, platform: true, signal: true }
 
@@ -49,3 +55,11 @@ export const exportOptions: OptionNames<ExportOptions> = { format: true, platfor
 export const mountOptions: OptionNames<MountOptions> = { readOnly: true, userNamespace: true, upper: true, platform: true }
 
 export const pruneOptions: OptionNames<PruneOptions> = { dryRun: true }
+
+export const squashOptions: OptionNames<SquashOptions> = { from: true, to: true, compression: true, created: true, tag: true, signal: true }
+
+export const rebaseOptions: OptionNames<RebaseOptions> = { from: true, onto: true, tag: true, signal: true }
+
+export const recompressOptions: OptionNames<RecompressOptions> = { compression: true, level: true, tag: true, signal: true }
+
+export const indexOptions: OptionNames<IndexOptions> = { tag: true, annotations: true, signal: true }

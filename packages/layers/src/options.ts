@@ -1,4 +1,5 @@
 import type { Platform, Size, UserNamespaceTarget } from '@box/core'
+import type { Readable } from 'node:stream'
 import type { Image } from './image.ts'
 
 export interface OpenOptions {
@@ -37,6 +38,12 @@ export interface ImageSettings {
 /** Where a layer's content comes from: a folder or file of the caller's. Links in it are kept as links, never followed. */
 export type LayerContent = string
 
+/** How layers are compressed. */
+export type Compression = 'gzip' | 'zstd' | 'none'
+
+/** A layer that is there already: a tar (a file's path or a stream, compressed or not), or one of another image, counted from 0, the lowest. */
+export type LayerSource = { readonly tar: string | Readable } | { readonly image: Image | string; readonly layer: number }
+
 export interface CreateOptions {
   /** The image (or its name) whose layers come first. Default: none. */
   readonly from?: Image | string | undefined
@@ -45,6 +52,10 @@ export interface CreateOptions {
    * above it that `from` does not have are made, of mode 0o755. Default: no layer of its own.
    */
   readonly add?: Readonly<Record<string, LayerContent>> | undefined
+  /** Layers that come after those of `add`, as they are. Default: none. */
+  readonly layers?: readonly LayerSource[] | undefined
+  /** Of the layers that `add` makes. Default: `gzip`. */
+  readonly compression?: Compression | undefined
   readonly config?: ImageSettings | undefined
   /** Default: the platform of `from`, else this machine's. */
   readonly platform?: Platform | undefined
@@ -54,7 +65,46 @@ export interface CreateOptions {
 }
 
 export interface CommitOptions extends ImageSettings {
+  /** Of the new layer. Default: `gzip`. */
+  readonly compression?: Compression | undefined
   readonly tag?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface SquashOptions {
+  /** The first layer that is merged, counted from 0, the lowest. Default: 0. */
+  readonly from?: number | undefined
+  /** The layer after the last that is merged. Default: the number of layers. */
+  readonly to?: number | undefined
+  /** Of the layer that comes of it. Default: `gzip`. */
+  readonly compression?: Compression | undefined
+  /** When the image was made; no file of the layer is younger. Default: as it was, and files keep their times. */
+  readonly created?: Date | undefined
+  readonly tag?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface RebaseOptions {
+  /** The image (or its name) that it stands on: its lowest layers are this one's. */
+  readonly from: Image | string
+  /** The image (or its name) that it is to stand on. */
+  readonly onto: Image | string
+  readonly tag?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface RecompressOptions {
+  readonly compression: Compression
+  /** Of the compressor. Default: 6 for gzip (0 to 9), 3 for zstd (1 to 22). */
+  readonly level?: number | undefined
+  readonly tag?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface IndexOptions {
+  /** A name to give the index. */
+  readonly tag?: string | undefined
+  readonly annotations?: Readonly<Record<string, string>> | undefined
   readonly signal?: AbortSignal | undefined
 }
 

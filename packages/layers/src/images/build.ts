@@ -1,5 +1,5 @@
 import { type BlobSink, BoxError, type Descriptor, type Digest, type Platform } from '@box/core'
-import { hostPlatform, mediaTypes } from '@box/oci'
+import { hostPlatform, type Manifest, mediaTypes } from '@box/oci'
 import type { Image } from '../image.ts'
 import type { ImageSettings } from '../options.ts'
 import { newConfig } from './settings.ts'
@@ -34,11 +34,23 @@ export async function buildImage(sink: BlobSink, { base, layers, settings, platf
     layers.map(({ diffID }) => diffID),
   )
   const configDescriptor = await putBytes(sink, Buffer.from(JSON.stringify(config)), mediaTypes.config, signal)
+  return await putManifest(sink, base?.manifest, configDescriptor, [...(base?.layers ?? []), ...layers], signal)
+}
+
+/** Writes a manifest. What this package does not know in the one that it is made from stays there. */
+export async function putManifest(
+  sink: BlobSink,
+  base: Manifest | undefined,
+  config: Descriptor,
+  layers: readonly Pick<NewLayer, 'descriptor'>[],
+  signal?: AbortSignal,
+): Promise<Descriptor> {
   const manifest = {
+    ...base,
     schemaVersion: 2,
     mediaType: mediaTypes.manifest,
-    config: configDescriptor,
-    layers: [...(base?.layers ?? []), ...layers].map(({ descriptor }) => asOciLayer(descriptor)),
+    config: { ...config, mediaType: mediaTypes.config },
+    layers: layers.map(({ descriptor }) => asOciLayer(descriptor)),
   }
   return await putBytes(sink, Buffer.from(JSON.stringify(manifest)), mediaTypes.manifest, signal)
 }

@@ -7,6 +7,8 @@ import { nativeCall } from '../native.ts'
 import type { OpaqueMark } from '../roots/overlay-root.ts'
 import { copyBlob } from './transfer.ts'
 import type { BlobSink } from '@box/core'
+import type { ImageLayer } from '../image.ts'
+import { withLayerFiles } from './layer-files.ts'
 import type { NewLayer } from './build.ts'
 
 type Binding = ReturnType<typeof native>
@@ -16,6 +18,20 @@ type PackOptions = NonNullable<Parameters<Binding['packDirectory']>[2]>
 export type Packing =
   | { readonly kind: 'folder'; readonly path: string; readonly options: PackOptions }
   | { readonly kind: 'upper'; readonly fd: number; readonly marks: OpaqueMark; readonly options: PackOptions }
+  /** Layers that are in a layout folder already, as one. `onOthers`: they stand on others. */
+  | {
+      readonly kind: 'merge'
+      readonly path: string
+      readonly layers: readonly ImageLayer[]
+      readonly onOthers: boolean
+      readonly options: PackOptions
+    }
+  /** A layer that is in a layout folder already, with another compression. */
+  | { readonly kind: 'transcode'; readonly path: string; readonly layer: ImageLayer; readonly options: PackOptions }
+
+type Packed = Awaited<ReturnType<Binding['packDirectory']>>
+
+const layerTypes = { gzip: mediaTypes.layerGzip, zstd: mediaTypes.layerZstd, none: mediaTypes.layer }
 
 const blockSize = 256 * 1024
 
@@ -28,10 +44,10 @@ export async function packLayer(sink: BlobSink, packing: Packing, temporary: str
   try {
     const packed = await pack(packing, output.fd)
     signal?.throwIfAborted()
-    if (packed.entries === 0) return undefined
+    if (packed.entries === 0 && (packing.kind === 'folder' || packing.kind === 'upper')) return undefined
     const { digest, diffId, size } = packed
     if (!isDigest(digest) || !isDigest(diffId)) throw new BoxError('ERR_BOX_DIGEST_INVALID', `the native core gave ${digest} for a digest`)
-    const descriptor = { mediaType: mediaTypes.layerGzip, digest, size }
+    const descriptor = { mediaType: layerTypes[packing.options.compression ?? 'gzip'], digest, size }
     await copyBlob(fileSource(output), sink, descriptor, { signal })
     return { diffID: diffId, descriptor }
   } finally {
@@ -40,7 +56,17 @@ export async function packLayer(sink: BlobSink, packing: Packing, temporary: str
   }
 }
 
-async function pack(packing: Packing, output: number): Promise<Awaited<ReturnType<Binding['packDirectory']>>> {
+async function pack(packing: Packing, output: number): Promise<Packed> {
+  const { options } = packing
+  if (packing.kind === 'merge')
+    return await withLayerFiles(packing.path, packing.layers, (files) =>
+      nativeCall((core) => core.mergeLayers(files, packing.onOthers, output, options)),
+    )
+  if (packing.kind === 'transcode')
+    return await withLayerFiles(packing.path, [packing.layer], async ([file]) => {
+      if (file === undefined) throw new BoxError('ERR_BOX_STATE', 'no layer was opened')
+      return await nativeCall((core) => core.transcodeLayer(file, output, options))
+    })
   if (packing.kind === 'upper') return await nativeCall((core) => core.packUpper(packing.fd, output, packing.marks, packing.options))
   const source = await openSource(packing.path)
   try {

@@ -30,8 +30,8 @@ export function newConfig(
 
 /** An entry for each layer, or one that says that there is none. A base whose history does not tell its layers gets none: it could only be wrong. */
 function newHistory(base: ImageConfig | undefined, settings: ImageSettings, created: string, added: number): ImageConfig['history'] {
+  if (base !== undefined && !historyTellsLayers(base)) return undefined
   const before = base?.history ?? []
-  if (before.filter(({ empty_layer }) => empty_layer !== true).length !== (base?.rootfs.diff_ids.length ?? 0)) return undefined
   const entry = {
     created,
     created_by: settings.createdBy ?? 'box',
@@ -39,6 +39,11 @@ function newHistory(base: ImageConfig | undefined, settings: ImageSettings, crea
     ...(settings.comment === undefined ? {} : { comment: settings.comment }),
   }
   return [...before, ...(added === 0 ? [{ ...entry, empty_layer: true }] : Array.from({ length: added }, () => entry))]
+}
+
+/** Whether there is an entry of the history for each layer. */
+export function historyTellsLayers({ history, rootfs }: ImageConfig): boolean {
+  return (history ?? []).filter(({ empty_layer }) => empty_layer !== true).length === rootfs.diff_ids.length
 }
 
 /** As with Docker, a new entrypoint without a new command leaves no command: the old one was meant as arguments of the old entrypoint. */

@@ -23,8 +23,10 @@ import {
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import type { Image, NamedImage } from '../image.ts'
+import { type ImageFiles, readImageFiles } from '../image-files.ts'
 import { buildImage, checkPlatform, type NewLayer } from '../images/build.ts'
 import { chainIDs } from '../images/chain.ts'
+import { appendedLayer, type ImageWork, putIndex, rebaseImage, recompressImage, squashImage } from '../images/edit.ts'
 import { exportImage, nameOf } from '../images/export.ts'
 import { withSource } from '../images/import.ts'
 import { loadImage } from '../images/load.ts'
@@ -33,7 +35,21 @@ import { copyBlob, copyGraph, descriptorsBelow } from '../images/transfer.ts'
 import type { LayerStore, Pruned, StoreUsage, Verification } from '../layer-store.ts'
 import type { MountedRoot } from '../mounted-root.ts'
 import * as names from '../option-names.ts'
-import type { CommitOptions, CreateOptions, ExportOptions, ImageSettings, ImportOptions, MountOptions, PruneOptions } from '../options.ts'
+import type {
+  CommitOptions,
+  Compression,
+  CreateOptions,
+  ExportOptions,
+  ImageSettings,
+  ImportOptions,
+  IndexOptions,
+  MountOptions,
+  PruneOptions,
+  RebaseOptions,
+  RecompressOptions,
+  SquashOptions,
+} from '../options.ts'
+
 import type { Privileges } from '../privileges.ts'
 import { mountRoot } from '../roots/mount.ts'
 import { OverlayRoot, marksOf } from '../roots/overlay-root.ts'
@@ -70,6 +86,7 @@ export class Store implements LayerStore {
   readonly #roots = new Set<OverlayRoot>()
   /** Images do not change: those of late are not read again. */
   readonly #images = new Map<Digest, Image>()
+  readonly #files = new WeakMap<Image, Promise<ImageFiles>>()
   #closing: Promise<void> | undefined
 
   constructor(parts: StoreParts) {
@@ -151,7 +168,7 @@ export class Store implements LayerStore {
   async create(options: CreateOptions): Promise<Image> {
     return await systemCalls(async () => {
       refuseUnknownOptions('create', options, names.createOptions)
-      const { from, add = {}, config = {}, platform, tag, signal } = options
+      const { from, add = {}, layers: ready = [], compression, config = {}, platform, tag, signal } = options
       refuseUnknownOptions('config of an image', config, names.imageSettings)
       const base = from === undefined ? undefined : await this.#image(from, platform)
       checkPlatform(base, platform)
@@ -162,11 +179,18 @@ export class Store implements LayerStore {
         const packing: Packing = {
           kind: 'folder',
           path,
-          options: { prefix: target, withoutParents: base !== undefined, owner: { uid: 0, gid: 0 }, ...epochOf(config) },
+          options: {
+            prefix: target,
+            withoutParents: base !== undefined,
+            owner: { uid: 0, gid: 0 },
+            ...epochOf(config),
+            ...compressionOf(compression),
+          },
         }
         const layer = await this.#pack(packing, signal)
         if (layer !== undefined) layers.push(layer)
       }
+      for (const source of ready) layers.push(await appendedLayer(this.#work(signal), source))
       return await this.#build(base, layers, config, { platform, tag, signal })
     })
   }
@@ -252,7 +276,7 @@ export class Store implements LayerStore {
   async commit(root: MountedRoot, options: CommitOptions = {}): Promise<Image> {
     return await systemCalls(async () => {
       refuseUnknownOptions('commit', options, names.commitOptions)
-      const { tag, signal, ...settings } = options
+      const { tag, signal, compression, ...settings } = options
       if (!(root instanceof OverlayRoot) || !this.#roots.has(root))
         throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'the root was not mounted by this store, or is closed')
       const { writable, image, userXattr } = root.parts()
@@ -263,13 +287,65 @@ export class Store implements LayerStore {
             writable === undefined
               ? undefined
               : await this.#pack(
-                  { kind: 'upper', fd: writable.upper, marks: marksOf({ userXattr }), options: { ...owner, ...epochOf(settings) } },
+                  {
+                    kind: 'upper',
+                    fd: writable.upper,
+                    marks: marksOf({ userXattr }),
+                    options: { ...owner, ...epochOf(settings), ...compressionOf(compression) },
+                  },
                   signal,
                 )
           return await this.#build(image, layer === undefined ? [] : [layer], settings, { tag, signal })
         },
         { image: image.digest },
       )
+    })
+  }
+
+  async squash(given: Image | string, options: SquashOptions = {}): Promise<Image> {
+    return await systemCalls(async () => {
+      refuseUnknownOptions('squash', options, names.squashOptions)
+      return await this.#made(await squashImage(this.#work(options.signal), await this.#image(given), options), options.tag)
+    })
+  }
+
+  async rebase(given: Image | string, options: RebaseOptions): Promise<Image> {
+    return await systemCalls(async () => {
+      refuseUnknownOptions('rebase', options, names.rebaseOptions)
+      const [from, onto] = [await this.#image(options.from), await this.#image(options.onto)]
+      return await this.#made(await rebaseImage(this.#work(options.signal), await this.#image(given), from, onto), options.tag)
+    })
+  }
+
+  async recompress(given: Image | string, options: RecompressOptions): Promise<Image> {
+    return await systemCalls(async () => {
+      refuseUnknownOptions('recompress', options, names.recompressOptions)
+      return await this.#made(await recompressImage(this.#work(options.signal), await this.#image(given), options), options.tag)
+    })
+  }
+
+  async index(images: readonly (Image | string)[], options: IndexOptions = {}): Promise<Descriptor> {
+    return await systemCalls(async () => {
+      refuseUnknownOptions('index', options, names.indexOptions)
+      const members: Image[] = []
+      for (const image of images) members.push(await this.#image(image))
+      const descriptor = await putIndex(this.#work(options.signal), members, options.annotations)
+      if (options.tag !== undefined) await this.tag(options.tag, descriptor)
+      return descriptor
+    })
+  }
+
+  async files(given: Image | string, { platform }: { readonly platform?: Platform | undefined } = {}): Promise<ImageFiles> {
+    return await systemCalls(async () => {
+      const image = await this.#image(given, platform)
+      const files = this.#files.get(image) ?? readImageFiles(this.path, image.layers)
+      this.#files.set(image, files)
+      try {
+        return await files
+      } catch (error) {
+        this.#files.delete(image)
+        throw error
+      }
     })
   }
 
@@ -337,6 +413,23 @@ export class Store implements LayerStore {
     })
   }
 
+  /** What operations on images need. */
+  #work(signal: AbortSignal | undefined): ImageWork {
+    return {
+      sink: this,
+      path: this.path,
+      signal,
+      temporary: () => this.#temporary(),
+      image: (given) => this.#image(given),
+      hold: (digests) => this.#hold(digests),
+    }
+  }
+
+  async #made(descriptor: Descriptor, tag: string | undefined): Promise<Image> {
+    if (tag !== undefined) await this.tag(tag, descriptor)
+    return await this.#image(descriptor.digest)
+  }
+
   #temporary(): string {
     const { layers, session } = this.#open()
     return join(layers.staging, session.newName())
@@ -370,9 +463,7 @@ export class Store implements LayerStore {
     { platform, tag, signal }: Pick<CreateOptions, 'platform' | 'tag' | 'signal'>,
   ): Promise<Image> {
     if (base !== undefined) await this.#hold(base.layers.map(({ descriptor }) => descriptor.digest))
-    const descriptor = await buildImage(this, { base, layers, settings, platform, signal })
-    if (tag !== undefined) await this.tag(tag, descriptor)
-    return await this.#image(descriptor.digest)
+    return await this.#made(await buildImage(this, { base, layers, settings, platform, signal }), tag)
   }
 
   /** Keeps content from being pruned. A prune that has begun without knowing of it is waited for: only then is what is there sure to stay. */
@@ -420,4 +511,8 @@ async function loadableImage(images: ImageLayout, descriptor: Descriptor): Promi
 /** No file of a layer is younger than its image. */
 function epochOf({ created }: ImageSettings): { readonly sourceDateEpoch?: number } {
   return created === undefined ? {} : { sourceDateEpoch: Math.floor(created.getTime() / 1000) }
+}
+
+function compressionOf(compression: Compression | undefined): { readonly compression?: Compression } {
+  return compression === undefined ? {} : { compression }
 }

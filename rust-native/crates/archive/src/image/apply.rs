@@ -185,16 +185,7 @@ impl FileTree {
             (_, Below::Nothing) => return Ok(()),
             (_, Below::Layers) => self.make(path, layer)?,
         };
-        let (described, entry) = match self.nodes.get_mut(id) {
-            Some(Node { layer, content: Content::Folder(folder) }) => (*layer, folder.entry.take()),
-            _ => return Ok(()),
-        };
         self.keep_only(id, layer);
-        // The folder itself is not hidden: only what it held.
-        if let Some(Node { layer, content: Content::Folder(folder) }) = self.nodes.get_mut(id) {
-            folder.entry = entry;
-            *layer = described;
-        }
         Ok(())
     }
 
@@ -214,17 +205,11 @@ impl FileTree {
                 gone.push(name);
             }
         }
-        if let Some(node) = self.nodes.get_mut(id)
-            && let Content::Folder(folder) = &mut node.content
-        {
+        if let Some(folder) = self.folder_mut(id) {
             gone.iter().for_each(|name| {
                 folder.children.remove(name);
             });
             folder.opaque = true;
-            if node.layer != layer {
-                folder.entry = None;
-                node.layer = layer;
-            }
         }
         left
     }

@@ -59,12 +59,11 @@ impl Merger<'_> {
             let inside = join(path, name);
             match self.tree.nodes.get(*child).map(|node| &node.content) {
                 Some(Content::Folder(folder)) => {
-                    // What no entry describes is as it is below, unless that is hidden.
-                    let described = folder.entry.is_some() || folder.opaque || self.tree.below == super::Below::Nothing;
                     let place = [inside.as_slice(), b"/"].concat();
                     match &folder.entry {
                         Some(entry) => self.put(&Entry { path: place, ..entry.clone() })?,
-                        None if described => self.put(&blank(place, Kind::Directory, 0o755))?,
+                        None if self.tree.below == super::Below::Nothing => self.put(&blank(place, Kind::Directory, 0o755))?,
+                        // It is as it is below.
                         None => {}
                     }
                     self.below(*child, &inside)?;
