@@ -14,6 +14,7 @@ export { proxyFromEnvironment, type Proxy } from './egress/proxy.ts';
 export { RegistryError, type RegistryErrorDetails, type RegistryErrorEntry } from './errors.ts';
 export type { RetryOptions } from './http/retry.ts';
 export { Registry, type ImageOptions, type RegistryOptions } from './registry.ts';
+export type { Artifact, ArtifactPart } from './transfer/artifact.ts';
 export type { CopyFrom, CopyOptions, CopyTo } from './transfer/copy.ts';
 export type { TransferEvent } from './transfer/events.ts';
 export type { Mirror, Mirrors } from './transfer/mirrors.ts';
@@ -535,6 +536,7 @@ import { type RegistryRule } from './config/registry-rules.ts';
 import { type EgressOptions } from './egress/egress.ts';
 import type { Proxy } from './egress/proxy.ts';
 import { type RetryOptions } from './http/retry.ts';
+import { type Artifact } from './transfer/artifact.ts';
 import { type CopyFrom, type CopyOptions, type CopyTo } from './transfer/copy.ts';
 import type { TransferEvent } from './transfer/events.ts';
 import { type Mirrors } from './transfer/mirrors.ts';
@@ -605,11 +607,25 @@ export declare class Registry {
     tags(reference: string, options?: {
         readonly signal?: AbortSignal;
     }): AsyncIterable<string>;
+    /**
+     * The repositories of a registry (`localhost:5000`), where it lists them.
+     * @throws BoxError `ERR_BOX_NOT_FOUND` where it does not, at the first step; as for `resolve`.
+     */
+    repositories(registry: string, options?: {
+        readonly signal?: AbortSignal;
+    }): AsyncIterable<string>;
     /** The manifests that name this one as their subject: signatures, attestations, bills of materials. */
     referrers(reference: string, options?: {
         readonly artifactType?: string;
         readonly signal?: AbortSignal;
     }): Promise<readonly Descriptor[]>;
+    /**
+     * Attaches an artifact to what the reference names, so that `referrers` finds it; where the registry has no such list, in the tag in its place.
+     * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` where a type is no media type; as for `resolve`.
+     */
+    attach(reference: string, artifact: Artifact, options?: {
+        readonly signal?: AbortSignal;
+    }): Promise<Descriptor>;
     /** Deletes what the reference names: the manifest, by its digest, or else the tag alone, which not every registry can. */
     remove(reference: string, options?: {
         readonly signal?: AbortSignal;
@@ -753,6 +769,29 @@ export interface ServableStore extends ImageSink {
 export declare function allNames(store: ServableStore): Promise<readonly NamedImage[]>;
 /** The images of the store that have no name. */
 export declare function namelessImages(store: ServableStore): Promise<readonly Descriptor[]>;
+
+// transfer/artifact.d.ts
+import { type Descriptor, type ImageSource } from '@box/core';
+/** What is attached to an image: a signature, a bill of materials, a note (image-spec, manifest.md, "Guidelines for Artifact Usage"). */
+export interface Artifact {
+    /** The media type that says what the whole is: `application/spdx+json`. */
+    readonly artifactType: string;
+    readonly parts?: readonly ArtifactPart[];
+    readonly annotations?: Readonly<Record<string, string>>;
+}
+export interface ArtifactPart {
+    readonly mediaType: string;
+    readonly content: Uint8Array;
+    readonly annotations?: Readonly<Record<string, string>>;
+}
+/**
+ * The artifact as something to push from: its manifest, which names `subject`, and its parts.
+ * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` where a type is no media type.
+ */
+export declare function artifactSource(artifact: Artifact, subject: Descriptor): {
+    readonly source: ImageSource;
+    readonly descriptor: Descriptor;
+};
 
 // transfer/copy.d.ts
 import { Task, type Descriptor, type Digest, type ImageSink, type ImageSource, type Platform } from '@box/core';

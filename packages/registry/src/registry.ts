@@ -13,8 +13,10 @@ import { hostPlatform, parseDigest, parseImageDocument, parseReference, selectPl
 import { Authorizer } from './auth/authorizer.ts'
 import { providerOf, type Auth, type CredentialProvider } from './auth/credentials.ts'
 import { readVerified } from './client/content.ts'
+import { listRepositories } from './client/catalog.ts'
 import { deleteManifest, getManifest } from './client/manifests.ts'
 import { listReferrers } from './client/referrers.ts'
+import { removeManifest } from './client/referrers-tag.ts'
 import { Repository } from './client/repository.ts'
 import { listTags } from './client/tags.ts'
 import type { Certificates } from './egress/connector.ts'
@@ -24,6 +26,7 @@ import type { Proxy } from './egress/proxy.ts'
 import { Exchange } from './http/exchange.ts'
 import { RetryPolicy, type RetryOptions } from './http/retry.ts'
 import { egressOptions, registryOptions, retryOptions } from './option-names.ts'
+import { artifactSource, type Artifact } from './transfer/artifact.ts'
 import { copyBetween, type CopyFrom, type CopyOptions, type CopyTo, type Located } from './transfer/copy.ts'
 import type { TransferEvent } from './transfer/events.ts'
 import { MirroredOrigin, type Mirrors } from './transfer/mirrors.ts'
@@ -152,6 +155,15 @@ export class Registry {
     return listTags(this.#readFrom(this.#locate(reference)), options.signal)
   }
 
+  /**
+   * The repositories of a registry (`localhost:5000`), where it lists them.
+   * @throws BoxError `ERR_BOX_NOT_FOUND` where it does not, at the first step; as for `resolve`.
+   */
+  repositories(registry: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<string> {
+    this.#assertOpen()
+    return listRepositories(this.#exchange(registry), options.signal)
+  }
+
   /** The manifests that name this one as their subject: signatures, attestations, bills of materials. */
   async referrers(
     reference: string,
@@ -165,10 +177,21 @@ export class Registry {
     return await listReferrers(repository, subject, options.artifactType, options.signal)
   }
 
+  /**
+   * Attaches an artifact to what the reference names, so that `referrers` finds it; where the registry has no such list, in the tag in its place.
+   * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` where a type is no media type; as for `resolve`.
+   */
+  async attach(reference: string, artifact: Artifact, options: { readonly signal?: AbortSignal } = {}): Promise<Descriptor> {
+    const { repository } = this.#locate(reference)
+    const { source, descriptor } = artifactSource(artifact, await this.resolve(reference, options))
+    return await this.push(source, `${repository.name}@${descriptor.digest}`, options)
+  }
+
   /** Deletes what the reference names: the manifest, by its digest, or else the tag alone, which not every registry can. */
   async remove(reference: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    const { repository, name } = this.#locate(reference)
-    await deleteManifest(repository, name, options.signal)
+    const { repository, name, digest } = this.#locate(reference)
+    if (digest === undefined) await deleteManifest(repository, name, options.signal)
+    else await removeManifest(repository, digest, options.signal)
   }
 
   /** Ends the connections. */
@@ -181,8 +204,12 @@ export class Registry {
     return this.close()
   }
 
-  #locate(text: string): Located {
+  #assertOpen(): void {
     if (this.#closed) throw new BoxError('ERR_BOX_STATE', 'the registry client is closed')
+  }
+
+  #locate(text: string): Located {
+    this.#assertOpen()
     const { registry, repository: path, tag, digest } = parseReference(text)
     if (matchRule(this.#rules, { name: `${registry}/${path}`, tag, digest })?.rule.blocked === true)
       throw new BoxError('ERR_BOX_EGRESS_DENIED', `${registry}/${path} is blocked by the option \`rules\``)

@@ -59,13 +59,16 @@ export async function hasManifest(repository: Repository, reference: string, sig
   return reply.status === 200
 }
 
-/** Puts a manifest under a tag or its digest. The bytes are sent as they are. */
+/**
+ * Puts a manifest under a tag or its digest. The bytes are sent as they are. Gives the subject as far as the registry says that it
+ * lists the manifest by it (`OCI-Subject`).
+ */
 export async function putManifest(
   repository: Repository,
   reference: string,
   manifest: RawManifest,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<{ readonly subject: string | undefined }> {
   const reply = await repository.send({
     method: 'PUT',
     url: repository.url(`manifests/${reference}`),
@@ -76,6 +79,7 @@ export async function putManifest(
   })
   if (reply.status !== 201 && reply.status !== 200) throw await failureOf(reply, `push of ${nameOf(repository, reference)}`)
   await reply.discard()
+  return { subject: reply.header('oci-subject') }
 }
 
 /** Deletes a manifest (by digest), or the name alone (by tag) where the registry can. */

@@ -1,7 +1,7 @@
 import type { Descriptor, Digest } from '@box/core'
-import { mediaTypes, parseIndex, splitDigest } from '@box/oci'
-import { getManifest } from './manifests.ts'
+import { parseIndex } from '@box/oci'
 import { pages } from './pages.ts'
+import { taggedReferrers } from './referrers-tag.ts'
 import type { Repository } from './repository.ts'
 
 /**
@@ -23,13 +23,6 @@ export async function listReferrers(
     const mediaType = reply.header('content-type')?.split(';', 1)[0]?.trim()
     found.push(...parseIndex(body, mediaType === undefined ? {} : { mediaType }).value.manifests)
   }
-  const all = offered ? found : await tagged(repository, digest, signal)
+  const all = offered ? found : await taggedReferrers(repository, digest, signal)
   return artifactType === undefined ? all : all.filter((referrer) => referrer.artifactType === artifactType)
-}
-
-async function tagged(repository: Repository, digest: Digest, signal: AbortSignal | undefined): Promise<readonly Descriptor[]> {
-  const { algorithm, encoded } = splitDigest(digest)
-  const manifest = await getManifest(repository, `${algorithm}-${encoded.slice(0, 64)}`, signal)
-  if (manifest === undefined || manifest.descriptor.mediaType !== mediaTypes.index) return []
-  return parseIndex(manifest.bytes, { expected: manifest.descriptor }).value.manifests
 }

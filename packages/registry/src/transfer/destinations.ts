@@ -1,5 +1,6 @@
 import type { Descriptor, ImageSink } from '@box/core'
-import { hasManifest, putManifest, type RawManifest } from '../client/manifests.ts'
+import { hasManifest, type RawManifest } from '../client/manifests.ts'
+import { pushManifest } from '../client/referrers-tag.ts'
 import type { Repository } from '../client/repository.ts'
 import type { RetryPolicy } from '../http/retry.ts'
 import { Progress, type Emit } from './events.ts'
@@ -48,13 +49,13 @@ export class RepositoryDestination implements Destination {
       progress.end('present')
       return
     }
-    await putManifest(this.#repository, manifest.descriptor.digest, manifest, context.signal)
+    await pushManifest(this.#repository, manifest.descriptor.digest, manifest, context.signal)
     progress.end('copied')
   }
 
   /** `name` is a tag or the manifest's digest. */
   async root(name: string, manifest: RawManifest, context: TransferContext): Promise<void> {
-    await putManifest(this.#repository, name, manifest, context.signal)
+    await pushManifest(this.#repository, name, manifest, context.signal)
     new Progress(manifest.descriptor, context.emit).end('copied')
   }
 }
