@@ -13,12 +13,17 @@ export function copy(
   to: string | CopyTo,
   options: CopyOptions & RegistryOptions = {},
 ): Task<Descriptor, TransferEvent> {
-  const { signal, ...rest } = options
+  const { platform, concurrency, chunkSize, signal, ...rest } = options
   const registry = new Registry(rest)
+  const copying = {
+    ...(platform === undefined ? {} : { platform }),
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(chunkSize === undefined ? {} : { chunkSize }),
+  }
   return new Task<Descriptor, TransferEvent>(
     async (emit, taskSignal) => {
       try {
-        const task = registry.copy(from, to, { ...rest, signal: taskSignal })
+        const task = registry.copy(from, to, { ...copying, signal: taskSignal })
         for await (const event of task) emit(event)
         return await task
       } finally {

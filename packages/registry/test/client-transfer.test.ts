@@ -177,7 +177,7 @@ test('a copy between repositories of one registry mounts; between registries it 
 
   const other = await TestRegistry.start()
   try {
-    const copied = await copy(server.reference('app:v1'), `${other.host}/far/away:v1`, { retry })
+    const copied = await copy(server.reference('app:v1'), `${other.host}/far/away:v1`, { retry, concurrency: 2 })
     expect(copied.digest).toBe(image.digest)
     expect(other.manifests.get('far/away:v1')?.bytes).toEqual(server.manifests.get('app:v1')?.bytes)
   } finally {
