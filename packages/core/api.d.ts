@@ -153,6 +153,7 @@ export declare const errorCodes: {
     readonly ERR_BOX_REGISTRY_UNAUTHORIZED: 'A registry refused the credentials, or asks for some.';
     readonly ERR_BOX_REGISTRY_BUSY: 'A registry asks to be called less often.';
     readonly ERR_BOX_REGISTRY_UNREACHABLE: 'No connection to a registry could be made, or it broke.';
+    readonly ERR_BOX_SIGNATURE_INVALID: 'An image has no signature that is asked for.';
     readonly ERR_BOX_EGRESS_DENIED: 'A request was about to go where it may not go.';
 };
 export type ErrorCode = keyof typeof errorCodes;

@@ -18,7 +18,8 @@ export type { Artifact, ArtifactPart } from './transfer/artifact.ts';
 export type { CopyFrom, CopyOptions, CopyTo } from './transfer/copy.ts';
 export type { TransferEvent } from './transfer/events.ts';
 export type { Mirror, Mirrors } from './transfer/mirrors.ts';
-export type { Policy } from './transfer/origins.ts';
+export type { Policy, PolicyRegistry } from './transfer/origins.ts';
+export { cosignPolicy, type CosignOptions } from './verify/cosign.ts';
 export * from './server/index.ts';
 export { layout, memorySink } from '@box/oci';
 
@@ -862,7 +863,7 @@ export declare class Progress {
 // transfer/mirrors.d.ts
 import { type Descriptor } from '@box/core';
 import type { Opened, Origin } from './origin.ts';
-import type { Policy, RepositoryOrigin } from './origins.ts';
+import type { BoundPolicy, RepositoryOrigin } from './origins.ts';
 /** A place that has a copy of a registry's repositories: a registry, or a path in one that their paths are put behind. */
 export interface Mirror {
     /** `mirror.example`, `mirror.example:5000/hub`. */
@@ -881,7 +882,7 @@ export declare class MirroredOrigin implements Origin {
     #private;
     readonly name: string;
     /** @param places The mirrors, and the registry itself last. */
-    constructor(name: string, places: readonly Place[], policy: Policy | undefined);
+    constructor(name: string, places: readonly Place[], policy: BoundPolicy | undefined);
     resolve(name: string, signal: AbortSignal): Promise<Descriptor | undefined>;
     document(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
     open(descriptor: Descriptor, start: number, _validator: string | undefined, signal: AbortSignal): Promise<Opened>;
@@ -908,7 +909,8 @@ export interface Origin {
 }
 
 // transfer/origins.d.ts
-import { type Descriptor, type ImageSource } from '@box/core';
+import { type Descriptor, type Digest, type ImageSource } from '@box/core';
+import { type ImageDocument } from '@box/oci';
 import type { Repository } from '../client/repository.ts';
 import type { Opened, Origin } from './origin.ts';
 /** What is asked before an image of a registry is used. It refuses by throwing. */
@@ -916,13 +918,28 @@ export type Policy = (image: {
     readonly reference: string;
     readonly descriptor: Descriptor;
 }, options: {
+    readonly registry: PolicyRegistry;
+    readonly signal?: AbortSignal | undefined;
+}) => void | Promise<void>;
+/** What a policy reads with: the client that asks it, which does not ask it about that. */
+export interface PolicyRegistry {
+    /** @throws BoxError `ERR_BOX_NOT_FOUND`; as for `Registry.manifest`. */
+    manifest(reference: string, options?: {
+        readonly signal?: AbortSignal;
+    }): Promise<ImageDocument>;
+    blob(reference: string, digest: Digest, options?: {
+        readonly signal?: AbortSignal;
+    }): AsyncIterable<Uint8Array>;
+}
+/** A policy that knows its client. */
+export type BoundPolicy = (image: Parameters<Policy>[0], options: {
     readonly signal?: AbortSignal | undefined;
 }) => void | Promise<void>;
 /** A repository to copy from. The manifests that were resolved are kept, so that no request is made twice. */
 export declare class RepositoryOrigin implements Origin {
     #private;
     readonly repository: Repository;
-    constructor(repository: Repository, policy: Policy | undefined);
+    constructor(repository: Repository, policy: BoundPolicy | undefined);
     get name(): string;
     resolve(name: string, signal: AbortSignal): Promise<Descriptor | undefined>;
     document(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
@@ -939,3 +956,27 @@ export declare class SourceOrigin implements Origin {
 }
 /** A whole manifest from a source of blobs. Whoever parses it checks it against its descriptor. */
 export declare function documentOf(source: Pick<ImageSource, 'read'>, descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
+
+// verify/cosign.d.ts
+import { KeyObject } from 'node:crypto';
+import type { Policy } from '../transfer/origins.ts';
+export interface CosignOptions {
+    /** Public keys (PEM or KeyObject), one of which must have signed: ECDSA on P-256, P-384 or P-521, Ed25519, or RSA of at least 2,048 bits. */
+    readonly keys: readonly (string | Buffer | KeyObject)[];
+    /**
+     * The repository that the signature must be for. Default: the one that the image is asked for by. An image that was copied with its signatures
+     * keeps the repository that it was signed in: name that one.
+     */
+    readonly identity?: string;
+    /** What the signer must have said beside (`cosign sign -a team=core`). Default: nothing. */
+    readonly annotations?: Readonly<Record<string, string>>;
+}
+/**
+ * A policy that lets an image pass only where one of the keys has signed it with cosign (cosign, "SIGNATURE_SPEC": the tag `sha256-….sig`
+ * beside the image, claims in the simple signing format). The claim must be of the image's own digest, for its repository, and say what
+ * `annotations` asks for. For an index the signature of the index counts: its images are bound to it by their digests.
+ *
+ * The policy throws `ERR_BOX_SIGNATURE_INVALID` where no signature does.
+ * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` for no keys, and for keys that are not public keys of these kinds.
+ */
+export declare function cosignPolicy(options: CosignOptions): Policy;

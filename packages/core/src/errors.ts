@@ -32,6 +32,7 @@ export const errorCodes = {
   ERR_BOX_REGISTRY_UNAUTHORIZED: 'A registry refused the credentials, or asks for some.',
   ERR_BOX_REGISTRY_BUSY: 'A registry asks to be called less often.',
   ERR_BOX_REGISTRY_UNREACHABLE: 'No connection to a registry could be made, or it broke.',
+  ERR_BOX_SIGNATURE_INVALID: 'An image has no signature that is asked for.',
   ERR_BOX_EGRESS_DENIED: 'A request was about to go where it may not go.',
 } as const
 

@@ -5,6 +5,7 @@ import type { RegistryOptions } from './registry.ts'
 import type { ServeLimits } from './server/limits.ts'
 import type { ServeOptions } from './server/serve.ts'
 import type { CopyOptions } from './transfer/copy.ts'
+import type { CosignOptions } from './verify/cosign.ts'
 
 export const registryOptions: OptionNames<RegistryOptions> = {
   auth: true,
@@ -27,6 +28,8 @@ export const egressOptions: OptionNames<EgressOptions> = {
   connectTimeout: true,
   idleTimeout: true,
 }
+
+export const cosignOptions: OptionNames<CosignOptions> = { keys: true, identity: true, annotations: true }
 
 export const retryOptions: OptionNames<RetryOptions> = { attempts: true, delay: true, maxDelay: true }
 

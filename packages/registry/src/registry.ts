@@ -31,7 +31,7 @@ import { copyBetween, type CopyFrom, type CopyOptions, type CopyTo, type Located
 import type { TransferEvent } from './transfer/events.ts'
 import { MirroredOrigin, type Mirrors } from './transfer/mirrors.ts'
 import type { Origin } from './transfer/origin.ts'
-import { RepositoryOrigin, type Policy } from './transfer/origins.ts'
+import { RepositoryOrigin, type BoundPolicy, type Policy, type PolicyRegistry } from './transfer/origins.ts'
 
 export interface RegistryOptions {
   /** Credentials by registry, or what finds them. Default: none; nothing on the disk is read unless `dockerConfig()` or its like is given. */
@@ -68,7 +68,7 @@ export class Registry {
   readonly #egress: Egress
   readonly #provider: CredentialProvider
   readonly #retry: RetryPolicy
-  readonly #policy: Policy | undefined
+  readonly #policy: BoundPolicy | undefined
   readonly #mirrors: Mirrors
   readonly #rules: readonly RegistryRule[]
   readonly #exchanges = new Map<string, Exchange>()
@@ -83,7 +83,7 @@ export class Registry {
     this.#egress = new Egress(options.egress ?? {}, insecureBy(options.insecure ?? [], this.#rules), options.certs ?? {}, options.proxy)
     this.#provider = providerOf(options.auth)
     this.#retry = new RetryPolicy(options.retry)
-    this.#policy = options.policy
+    this.#policy = this.#bound(options.policy)
     this.#mirrors = options.mirrors ?? {}
   }
 
@@ -97,11 +97,15 @@ export class Registry {
 
   /** The manifest or index that a reference stands for, with its bytes as they are. Errors as for `resolve`, and `ERR_BOX_DOCUMENT_INVALID`. */
   async manifest(reference: string, options: ImageOptions = {}): Promise<ImageDocument> {
+    return await this.#manifest(reference, options, this.#policy)
+  }
+
+  async #manifest(reference: string, options: ImageOptions, policy: BoundPolicy | undefined): Promise<ImageDocument> {
     const located = this.#locate(reference)
     const { repository, name } = located
     const { platform } = options
     const signal = options.signal ?? new AbortController().signal
-    const origin = this.#origin(located)
+    const origin = this.#origin(located, policy)
     const found = await origin.resolve(name, signal)
     if (found === undefined) throw absent(repository, name)
     const document = parseImageDocument(await origin.document(found, signal), { expected: found })
@@ -145,7 +149,7 @@ export class Registry {
   copy(from: string | CopyFrom, to: string | CopyTo, options: CopyOptions = {}): Task<Descriptor, TransferEvent> {
     return copyBetween(from, to, options, {
       locate: (text) => this.#locate(text),
-      originOf: (located) => this.#origin(located),
+      originOf: (located) => this.#origin(located, this.#policy),
       retry: this.#retry,
     })
   }
@@ -217,7 +221,7 @@ export class Registry {
   }
 
   /** What to read from: the repository, or its mirrors and then itself, which may be at another location. */
-  #origin(located: Located): Origin {
+  #origin(located: Located, policy: BoundPolicy | undefined): Origin {
     const { repository } = located
     const own = (this.#mirrors[repository.registry] ?? []).map((mirror) => {
       const { location, digestOnly = false } = typeof mirror === 'string' ? { location: mirror } : mirror
@@ -225,10 +229,19 @@ export class Registry {
     })
     const mirrors = [...own, ...(this.#match(located)?.mirrors ?? [])]
     const actual = this.#readFrom(located)
-    if (mirrors.length === 0 && actual === repository) return new RepositoryOrigin(repository, this.#policy)
+    if (mirrors.length === 0 && actual === repository) return new RepositoryOrigin(repository, policy)
     const places = mirrors.map(({ location, digestOnly }) => ({ origin: new RepositoryOrigin(this.#at(location), undefined), digestOnly }))
     const itself = { origin: new RepositoryOrigin(actual, undefined), digestOnly: false }
-    return new MirroredOrigin(repository.name, [...places, itself], this.#policy)
+    return new MirroredOrigin(repository.name, [...places, itself], policy)
+  }
+
+  #bound(policy: Policy | undefined): BoundPolicy | undefined {
+    if (policy === undefined) return undefined
+    const registry: PolicyRegistry = {
+      manifest: async (reference, options = {}) => await this.#manifest(reference, options, undefined),
+      blob: (reference, digest, options) => this.blob(reference, digest, options),
+    }
+    return (image, options) => policy(image, { ...options, registry })
   }
 
   /** The repository itself, where the rules say that it is. */

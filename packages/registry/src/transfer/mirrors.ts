@@ -1,7 +1,7 @@
 import { BoxError, type Descriptor, type Digest } from '@box/core'
 import { isDigest } from '@box/oci'
 import type { Opened, Origin } from './origin.ts'
-import type { Policy, RepositoryOrigin } from './origins.ts'
+import type { BoundPolicy, RepositoryOrigin } from './origins.ts'
 
 /** A place that has a copy of a registry's repositories: a registry, or a path in one that their paths are put behind. */
 export interface Mirror {
@@ -23,14 +23,14 @@ export interface Place {
 export class MirroredOrigin implements Origin {
   readonly name: string
   readonly #places: readonly Place[]
-  readonly #policy: Policy | undefined
+  readonly #policy: BoundPolicy | undefined
   /** Who resolved a name to a digest: it has the bytes already. */
   readonly #resolved = new Map<Digest, RepositoryOrigin>()
   /** Mirrors that did not answer, and are left alone from then on. */
   readonly #silent = new Set<Place>()
 
   /** @param places The mirrors, and the registry itself last. */
-  constructor(name: string, places: readonly Place[], policy: Policy | undefined) {
+  constructor(name: string, places: readonly Place[], policy: BoundPolicy | undefined) {
     this.name = name
     this.#places = places
     this.#policy = policy

@@ -1,5 +1,5 @@
-import { BoxError, type Descriptor, type ImageSource } from '@box/core'
-import { isDigest } from '@box/oci'
+import { BoxError, type Descriptor, type Digest, type ImageSource } from '@box/core'
+import { isDigest, type ImageDocument } from '@box/oci'
 import { openBlob } from '../client/blobs.ts'
 import { getManifest, manifestLimit, type RawManifest } from '../client/manifests.ts'
 import type { Repository } from '../client/repository.ts'
@@ -8,16 +8,26 @@ import type { Opened, Origin } from './origin.ts'
 /** What is asked before an image of a registry is used. It refuses by throwing. */
 export type Policy = (
   image: { readonly reference: string; readonly descriptor: Descriptor },
-  options: { readonly signal?: AbortSignal | undefined },
+  options: { readonly registry: PolicyRegistry; readonly signal?: AbortSignal | undefined },
 ) => void | Promise<void>
+
+/** What a policy reads with: the client that asks it, which does not ask it about that. */
+export interface PolicyRegistry {
+  /** @throws BoxError `ERR_BOX_NOT_FOUND`; as for `Registry.manifest`. */
+  manifest(reference: string, options?: { readonly signal?: AbortSignal }): Promise<ImageDocument>
+  blob(reference: string, digest: Digest, options?: { readonly signal?: AbortSignal }): AsyncIterable<Uint8Array>
+}
+
+/** A policy that knows its client. */
+export type BoundPolicy = (image: Parameters<Policy>[0], options: { readonly signal?: AbortSignal | undefined }) => void | Promise<void>
 
 /** A repository to copy from. The manifests that were resolved are kept, so that no request is made twice. */
 export class RepositoryOrigin implements Origin {
   readonly repository: Repository
-  readonly #policy: Policy | undefined
+  readonly #policy: BoundPolicy | undefined
   readonly #known = new Map<string, RawManifest>()
 
-  constructor(repository: Repository, policy: Policy | undefined) {
+  constructor(repository: Repository, policy: BoundPolicy | undefined) {
     this.repository = repository
     this.#policy = policy
   }
