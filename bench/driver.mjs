@@ -28,26 +28,30 @@ export function startDriver(command, args, options = {}) {
   }
 }
 
+/** Does the thing for each line that comes. `run` gives the milliseconds that it took. */
+export async function answerLines(run) {
+  for await (const _ of createInterface({ input: process.stdin })) process.stdout.write(`${Math.round((await run()) * 1e6)}\n`)
+}
+
+/** Runs a command by child_process, to its end, and gives the milliseconds that it took. */
+export async function timeCommand(program, args) {
+  const began = performance.now()
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  const status = await new Promise((resolve, reject) => child.once('error', reject).once('exit', resolve))
+  const took = performance.now() - began
+  if (status !== 0) throw new Error(`${[program, ...args].join(' ')} ended with ${status}`)
+  return took
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const [program, ...args] = process.argv.slice(2)
   let number = 0
-  for await (const _ of createInterface({ input: process.stdin })) {
+  await answerLines(() => {
     number += 1
     const id = `box-bench-${process.pid}-${number}`
-    process.stdout.write(
-      `${await timeCommand(
-        program,
-        args.map((argument) => argument.replaceAll('{}', id)),
-      )}\n`,
+    return timeCommand(
+      program,
+      args.map((argument) => argument.replaceAll('{}', id)),
     )
-  }
-}
-
-async function timeCommand(program, args) {
-  const began = process.hrtime.bigint()
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })
-  const status = await new Promise((resolve, reject) => child.once('error', reject).once('exit', resolve))
-  const took = process.hrtime.bigint() - began
-  if (status !== 0) throw new Error(`${[program, ...args].join(' ')} ended with ${status}`)
-  return took
+  })
 }

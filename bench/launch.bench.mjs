@@ -9,6 +9,7 @@ import { callsOfOneRound, callTable } from './system-calls.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const oneASecond = 'one a second'
+const largeMebibytes = 512
 const driver = join(here, 'driver.mjs')
 
 export const bench = {
@@ -16,7 +17,7 @@ export const bench = {
   unit: 'ms',
   needs: () => (process.getuid?.() === 0 ? undefined : 'root'),
   floorOf: (row) => {
-    const floor = / none\b/.test(row) ? 'child_process none' : 'floor all'
+    const floor = / large\b/.test(row) ? 'child_process large' : / none\b/.test(row) ? 'child_process none' : 'floor all'
     return row.endsWith(oneASecond) ? `${floor} ${oneASecond}` : floor
   },
   phases: [{}, { suffix: oneASecond, pauseMs: 1000 }],
@@ -30,6 +31,10 @@ export const bench = {
       { name: 'floor all', includes: 'the same system calls, in Rust alone', ...startDriver(place.floor, [], { cwd: place.folder }) },
       { name: 'child_process none', includes: 'the program alone, by child_process.spawn', ...driveCommand(place.program) },
     ]
+    for (const by of ['box', 'child_process']) {
+      const large = startDriver(process.execPath, [join(here, 'launch/large.mjs'), String(largeMebibytes), by, place.program])
+      rows.push({ name: `${by} large`, includes: `as ${by} none, from a Node with ${largeMebibytes} MiB of memory`, ...large })
+    }
     const fresh = driveCommand(process.execPath, join(here, 'launch/box.mjs'), place.root, '1')
     rows.push({ name: 'box fresh process', includes: 'as box all, with the start of Node and of the launcher', ...fresh })
     const { rows: peers, notes, versions } = peerRows(place)

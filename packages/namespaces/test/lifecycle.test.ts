@@ -59,6 +59,28 @@ test('64 at once', async () => {
   expect(results.map(({ stdout, exitCode }) => [stdout, exitCode])).toEqual(results.map((_, index) => [`${index}\n`, index]))
 })
 
+test('a thousand launches, 16 at once, leave no descriptor behind, and a launcher of less than 1 MiB', async () => {
+  const descriptors = (pid: number | 'self'): number => readdirSync(`/proc/${pid}/fd`).length
+  const launchOne = async (): Promise<void> => {
+    const child = await spawn(['true'], { stdio: 'ignore' })
+    expect((await child.exited).exitCode).toBe(0)
+    await child.close()
+  }
+  await Promise.all(Array.from({ length: 16 }, launchOne))
+  const before = descriptors('self')
+  let left = 1000
+  const worker = async (): Promise<void> => {
+    while (left-- > 0) await launchOne()
+  }
+  await Promise.all(Array.from({ length: 16 }, worker))
+  await until(() => descriptors('self') <= before)
+  expect(descriptors('self')).toBe(before)
+  const status = statusOf(launcher()) ?? ''
+  expect(Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1])).toBeLessThan(1024)
+  // It holds its socket, the caller, /proc, the three standard ones, and the last children until it makes room.
+  expect(descriptors(launcher())).toBeLessThan(64)
+})
+
 test('mixed with child_process, each sees its own exits', async () => {
   const ours = Array.from({ length: 100 }, async (_, index) => (await run(['sh', '-c', `exit ${index}`])).exitCode)
   const theirs = Array.from({ length: 100 }, async (_, index) => {

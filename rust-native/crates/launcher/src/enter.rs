@@ -16,13 +16,14 @@ use crate::{exec, identity, network, offer, resolve, sys};
 
 /// Does all steps and becomes the program. Comes back with the reason why not.
 pub fn enter(plan: &Plan<'_>, given: &Descriptors<'_>, cgroups: &Cgroups, barrier: &OwnedFd) -> Result<()> {
-    await_maker(plan, barrier).map_err(|stop| during(stop, "map the ids"))?;
+    // All that needs no id is done while the maker writes the map.
     rustix::process::umask(Mode::empty());
     let _ = rustix::process::setsid();
     for tasks in &cgroups.v1 {
         // 0 is the writing thread itself: it has no other, and the process moves with it.
         rustix::io::write(tasks, b"0").call("write").map_err(|stop| during(stop, "enter the cgroup"))?;
     }
+    await_maker(plan, barrier).map_err(|stop| during(stop, "map the ids"))?;
     let mut child = Child { given, root: None, empty: None, keeps_capabilities: keeps_capabilities(plan) };
     for step in &plan.enter {
         child.perform(step).map_err(|stop| during(stop, step.name()))?;

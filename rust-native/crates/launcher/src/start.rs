@@ -25,7 +25,9 @@ pub fn prepare_self() -> Result<()> {
     }
     open_proc()?;
     sys::close_range(u32::try_from(sys::PROC + 1).unwrap_or(0), u32::MAX, 0)?;
-    no_inheritable_capabilities()
+    no_inheritable_capabilities()?;
+    sys::forget_start();
+    Ok(())
 }
 
 fn open_proc() -> Result<()> {
