@@ -99,12 +99,16 @@ export interface BandwidthCounters {
   receivedDroppedPackets: number
 }
 
-/** Bits a second each way. Without a value nothing is limited, but counted. */
+/** Bits and packets a second each way. Without a value nothing is limited, but counted. */
 export interface BandwidthRates {
-  /** What the group sends. */
+  /** The bits that the group sends. */
   egress?: number
-  /** What it receives. */
+  /** The bits that it receives. */
   ingress?: number
+  /** The packets that it sends. */
+  egressPackets?: number
+  /** The packets that it receives. */
+  ingressPackets?: number
 }
 
 /**

@@ -334,6 +334,14 @@ export interface NetworkLimits {
     readonly egress?: Rate | Max | undefined;
     /** What it receives. */
     readonly ingress?: Rate | Max | undefined;
+    /** IP packets that the group sends, `'1000/s'`; a large one that is cut up later counts as those that it becomes. */
+    readonly egressPackets?: OperationRate | Max | undefined;
+    /** IP packets that it receives. */
+    readonly ingressPackets?: OperationRate | Max | undefined;
+    /** The class that its packets carry, for tc(8) and iptables: `0x100001` is 10:1. On v1 only (net_cls). */
+    readonly classId?: number | undefined;
+    /** The priority of what it sends, by network interface: `{ eth0: 5 }`. On v1 only (net_prio). */
+    readonly priorities?: Readonly<Record<string, number>> | undefined;
 }
 /** One rule of the device list (runtime-spec, config-linux.md, "Allowed Device list"). */
 export interface DeviceRule {

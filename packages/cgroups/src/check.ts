@@ -1,14 +1,5 @@
 import { BoxError, parseRate, parseSize, type Rate, type Size } from '@box/core'
-import type {
-  Amount,
-  CheckedCpu,
-  CheckedDeviceRule,
-  CheckedIo,
-  CheckedIoDevice,
-  CheckedLimits,
-  CheckedMemory,
-  CheckedNetwork,
-} from './checked.ts'
+import type { Amount, CheckedCpu, CheckedDeviceRule, CheckedIo, CheckedIoDevice, CheckedLimits, CheckedMemory } from './checked.ts'
 import type { DeviceRule, IoDeviceLimits, IoLimits, Limits, Max, MemoryLimits, OperationRate, RdmaLimits } from './limits.ts'
 
 const fields = {
@@ -20,7 +11,7 @@ const fields = {
   io: ['weight', 'blkioWeight', 'devices'],
   ioDevice: ['device', 'weight', 'blkioWeight', 'read', 'write', 'readOperations', 'writeOperations'],
   rdma: ['handles', 'objects'],
-  network: ['egress', 'ingress'],
+  network: ['egress', 'ingress', 'egressPackets', 'ingressPackets', 'classId', 'priorities'],
   device: ['allow', 'type', 'major', 'minor', 'access'],
 } as const
 
@@ -41,7 +32,7 @@ export function checkLimits(limits: Limits): CheckedLimits {
     hugetlb: new Map(entries('hugetlb', limits.hugetlb).map(([pages, value]) => [pageSize(pages), size(`hugetlb.${pages}`, value)])),
     rdma: new Map(entries('rdma', limits.rdma).map(([device, value]) => [word(`rdma.${device}`, device), checkRdma(device, value)])),
     devices: (limits.devices ?? []).map(checkDevice),
-    network: limits.network === undefined ? undefined : checkNetwork(limits.network),
+    ...checkNetwork(limits.network),
     unified: new Map(entries('unified', limits.unified).map(([file, value]) => [unifiedFile(file), text(`unified.${file}`, value)])),
   }
 }
@@ -157,13 +148,39 @@ function checkDevice(rule: DeviceRule, index: number): CheckedDeviceRule {
   }
 }
 
-function checkNetwork(network: NonNullable<Limits['network']>): CheckedNetwork {
+function checkNetwork(network: Limits['network']): Pick<CheckedLimits, 'network' | 'classId' | 'priorities'> {
+  const none = { classId: undefined, priorities: new Map<string, number>() }
+  if (network === undefined) return { network, ...none }
   if (typeof network !== 'object' || 'bitsPerSecond' in network) {
     const both = bitsPerSecond('network', network)
-    return { egress: both, ingress: both }
+    return { network: { egress: both, ingress: both, egressPackets: undefined, ingressPackets: undefined }, ...none }
   }
   known('network', network, fields.network)
-  return { egress: bitsPerSecond('network.egress', network.egress), ingress: bitsPerSecond('network.ingress', network.ingress) }
+  const { egress, ingress, egressPackets, ingressPackets, classId, priorities } = network
+  const marks = classId !== undefined || priorities !== undefined
+  const rates = [egress, ingress, egressPackets, ingressPackets].some((rate) => rate !== undefined)
+  return {
+    network:
+      marks && !rates
+        ? undefined
+        : {
+            egress: bitsPerSecond('network.egress', egress),
+            ingress: bitsPerSecond('network.ingress', ingress),
+            egressPackets: operations('network.egressPackets', egressPackets),
+            ingressPackets: operations('network.ingressPackets', ingressPackets),
+          },
+    classId: classId === undefined ? undefined : whole('network.classId', classId, 0, 2 ** 32 - 1),
+    priorities: new Map(entries('network.priorities', priorities).map(([name, value]) => [networkInterface(name), priority(name, value)])),
+  }
+}
+
+function networkInterface(name: string): string {
+  if (/^[^\s/]{1,15}$/.test(name)) return name
+  throw invalid('network.priorities', name, 'the name of a network interface')
+}
+
+function priority(name: string, value: number): number {
+  return whole(`network.priorities.${name}`, value, 0, 2 ** 32 - 1)
 }
 
 /** Membership, life and death of the group belong to the functions of `Cgroup`. */

@@ -11,6 +11,8 @@ export interface CheckedLimits {
   readonly rdma: ReadonlyMap<string, { readonly handles: Amount | undefined; readonly objects: Amount | undefined }>
   readonly devices: readonly CheckedDeviceRule[]
   readonly network: CheckedNetwork | undefined
+  readonly classId: number | undefined
+  readonly priorities: ReadonlyMap<string, number>
   readonly unified: ReadonlyMap<string, string>
 }
 
@@ -62,8 +64,10 @@ export interface CheckedDeviceRule {
   readonly access: string
 }
 
-/** Bits a second. */
+/** Bits and packets a second. */
 export interface CheckedNetwork {
   readonly egress: Amount | undefined
   readonly ingress: Amount | undefined
+  readonly egressPackets: Amount | undefined
+  readonly ingressPackets: Amount | undefined
 }

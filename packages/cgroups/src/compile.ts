@@ -6,6 +6,7 @@ import { devicesWrites as devicesWritesV1 } from './v1/devices.ts'
 import { hugetlbWrites as hugetlbWritesV1 } from './v1/hugetlb.ts'
 import { ioWrites as ioWritesV1 } from './v1/io.ts'
 import { memoryWrites as memoryWritesV1 } from './v1/memory.ts'
+import { classWrites, priorityWrites } from './v1/network.ts'
 import { pidsWrites as pidsWritesV1 } from './v1/pids.ts'
 import { cpuWrites as cpuWritesV2 } from './v2/cpu.ts'
 import { cpusetWrites as cpusetWritesV2 } from './v2/cpuset.ts'
@@ -73,6 +74,16 @@ const controllers: readonly Controller[] = [
     name: 'devices',
     asked: ({ devices }) => (devices.length > 0 ? 'devices' : undefined),
     1: ({ devices }) => devicesWritesV1(devices),
+  },
+  {
+    name: 'net_cls',
+    asked: ({ classId }) => (classId === undefined ? undefined : 'network.classId'),
+    1: ({ classId }) => classWrites(classId),
+  },
+  {
+    name: 'net_prio',
+    asked: ({ priorities }) => firstKey('network.priorities', priorities),
+    1: ({ priorities }) => priorityWrites(priorities),
   },
 ]
 

@@ -36,9 +36,14 @@ export class Bandwidth {
 
   /** Changes what is named. */
   update(limits: CheckedNetwork): void {
-    const { egress = this.#limits.egress, ingress = this.#limits.ingress } = limits
-    called(() => this.#limiter.set(ratesOf({ egress, ingress })))
-    this.#limits = { egress, ingress }
+    const next = {
+      egress: limits.egress ?? this.#limits.egress,
+      ingress: limits.ingress ?? this.#limits.ingress,
+      egressPackets: limits.egressPackets ?? this.#limits.egressPackets,
+      ingressPackets: limits.ingressPackets ?? this.#limits.ingressPackets,
+    }
+    called(() => this.#limiter.set(ratesOf(next)))
+    this.#limits = next
   }
 
   stats(): NetworkStats {
@@ -62,8 +67,8 @@ export const notCounted: NetworkStats = {
   receivedDroppedPackets: undefined,
 }
 
-function ratesOf({ egress, ingress }: CheckedNetwork): { egress?: number; ingress?: number } {
-  return { ...(typeof egress === 'number' ? { egress } : {}), ...(typeof ingress === 'number' ? { ingress } : {}) }
+function ratesOf(limits: CheckedNetwork): Partial<Record<keyof CheckedNetwork, number>> {
+  return Object.fromEntries(Object.entries(limits).filter(([, rate]) => typeof rate === 'number'))
 }
 
 function called<Value>(work: () => Value): Value {

@@ -81,7 +81,6 @@ test.each<[Resources, string, string]>([
   [{ memory: { kernel: 5 } }, 'ERR_BOX_CGROUP_UNSUPPORTED', 'memory.kernel'],
   [{ memory: { checkBeforeUpdate: true } }, 'ERR_BOX_CGROUP_UNSUPPORTED', 'memory.checkBeforeUpdate'],
   [{ blockIO: { leafWeight: 5 } }, 'ERR_BOX_CGROUP_UNSUPPORTED', 'io.leafWeight'],
-  [{ network: { classID: 5 } }, 'ERR_BOX_CGROUP_UNSUPPORTED', 'network'],
   [{ devices: [{ allow: true, type: 'p' }] }, 'ERR_BOX_INVALID_ARGUMENT', 'devices'],
 ])('%j is an error, not dropped', (resources, code, step) => {
   expect(() => fromSpec(resources)).toThrow(expect.objectContaining({ code, step }))
@@ -122,6 +121,14 @@ const limits: fc.Arbitrary<Limits> = fc.record(
   },
   { requiredKeys: [] },
 )
+
+test('classes and priorities of packets are read and written', () => {
+  const resources: Resources = { network: { classID: 0x10_0001, priorities: [{ name: 'eth0', priority: 5 }] } }
+  expect(fromSpec(resources).network).toEqual({ classId: 0x10_0001, priorities: { eth0: 5 } })
+  expect(toSpec(fromSpec(resources))).toEqual(resources)
+  // Marks alone need no program that counts packets.
+  expect(checkLimits(fromSpec(resources)).network).toBeUndefined()
+})
 
 test('limits written into a specification and read back come to the same writes', () => {
   fc.assert(

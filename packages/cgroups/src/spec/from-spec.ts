@@ -1,5 +1,5 @@
 import { BoxError } from '@box/core'
-import type { DeviceRule, IoDeviceLimits, IoLimits, Limits, Max, MemoryLimits, RdmaLimits } from '../limits.ts'
+import type { DeviceRule, IoDeviceLimits, IoLimits, Limits, Max, MemoryLimits, NetworkLimits, RdmaLimits } from '../limits.ts'
 import { unsupported } from '../writes.ts'
 import type { Resources, ThrottleDevice } from './resources.ts'
 
@@ -11,8 +11,6 @@ import type { Resources, ThrottleDevice } from './resources.ts'
  */
 export function fromSpec(resources: Resources): Limits {
   const { cpu = {}, pids, hugepageLimits, network, unified } = resources
-  if (network?.classID !== undefined || (network?.priorities?.length ?? 0) > 0)
-    throw unsupported('network', 'classes and priorities of packets are not set by this package')
   return {
     ...cpuFromSpec(cpu),
     cpuset: section({ cpus: cpu.cpus || undefined, mems: cpu.mems || undefined }),
@@ -22,6 +20,7 @@ export function fromSpec(resources: Resources): Limits {
     hugetlb: hugepageLimits && Object.fromEntries(hugepageLimits.map(({ pageSize, limit }) => [pageSize, limit])),
     rdma: rdmaFromSpec(resources.rdma),
     devices: resources.devices?.map(deviceFromSpec),
+    network: networkFromSpec(network),
     unified,
   }
 }
@@ -87,6 +86,14 @@ function ioFromSpec(io: NonNullable<Resources['blockIO']>): IoLimits {
   for (const it of io.throttleReadIOPSDevice ?? []) at(it).readOperations = operations(it)
   for (const it of io.throttleWriteIOPSDevice ?? []) at(it).writeOperations = operations(it)
   return { blkioWeight: io.weight || undefined, devices: devices.size === 0 ? undefined : [...devices.values()] }
+}
+
+function networkFromSpec(network: Resources['network']): NetworkLimits | undefined {
+  const priorities = network?.priorities ?? []
+  return section({
+    classId: network?.classID,
+    priorities: priorities.length === 0 ? undefined : Object.fromEntries(priorities.map(({ name, priority }) => [name, priority])),
+  })
 }
 
 function rdmaFromSpec(rdma: Resources['rdma']): Record<string, RdmaLimits> | undefined {

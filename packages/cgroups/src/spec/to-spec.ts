@@ -22,6 +22,10 @@ export function toSpec(limits: Limits): Resources {
     hugepageLimits: some([...checked.hugetlb].map(([pageSize, amount]) => ({ pageSize, limit: hugetlbLimit(pageSize, amount) }))),
     rdma: rdmaToSpec(checked.rdma),
     devices: some(devices.map(deviceToSpec)),
+    network: present({
+      classID: checked.classId,
+      priorities: some([...checked.priorities].map(([name, priority]) => ({ name, priority }))),
+    }),
     unified: unifiedToSpec(checked),
   })
   return spec ?? {}

@@ -1,14 +1,14 @@
 /**
  * One end of a transfer, by its arguments:
  *   receive tcp|udp ADDRESS            prints its port, and once data has flowed for a second, the bits a second of the following SECONDS
- *   send tcp|udp ADDRESS PORT STREAMS  sends as fast as it can
+ *   send tcp|udp ADDRESS PORT STREAMS SIZE  sends as fast as it can; datagrams have SIZE bytes
  * It makes its sockets only after a line on its standard input, so that it can be put into a group before.
  */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 
-const [role, protocol, address, port, streams] = process.argv.slice(2)
+const [role, protocol, address, port, streams, size] = process.argv.slice(2)
 const SECONDS = 5
 await once(process.stdin, 'data')
 process.stdin.destroy()
@@ -50,7 +50,7 @@ function sendTcp() {
 
 function sendUdp() {
   const socket = createSocket({ type: 'udp4', sendBufferSize: 1 << 20 })
-  const datagram = Buffer.alloc(1400)
+  const datagram = Buffer.alloc(Number(size))
   let waiting = 0
   const send = () => {
     while (waiting < 64) {

@@ -11,13 +11,17 @@ use rustix::fs::{Mode, OFlags};
 use crate::error::OrThrow;
 use crate::mounts::whole;
 
-/// Bits a second each way. Without a value nothing is limited, but counted.
+/// Bits and packets a second each way. Without a value nothing is limited, but counted.
 #[napi(object)]
 pub struct BandwidthRates {
-    /// What the group sends.
+    /// The bits that the group sends.
     pub egress: Option<f64>,
-    /// What it receives.
+    /// The bits that it receives.
     pub ingress: Option<f64>,
+    /// The packets that it sends.
+    pub egress_packets: Option<f64>,
+    /// The packets that it receives.
+    pub ingress_packets: Option<f64>,
 }
 
 /// What went through, in IP packets and their bytes.
@@ -105,5 +109,10 @@ impl BandwidthLimiter {
 }
 
 fn rates_of(rates: &BandwidthRates) -> Result<Rates> {
-    Ok(Rates { egress: rates.egress.map(whole).transpose()?, ingress: rates.ingress.map(whole).transpose()? })
+    Ok(Rates {
+        egress: rates.egress.map(whole).transpose()?,
+        ingress: rates.ingress.map(whole).transpose()?,
+        egress_packets: rates.egress_packets.map(whole).transpose()?,
+        ingress_packets: rates.ingress_packets.map(whole).transpose()?,
+    })
 }

@@ -36,6 +36,8 @@ pub enum Size {
 pub enum Operation {
     /// `dst += src`
     Add = 0x00,
+    /// `dst -= src`
+    Subtract = 0x10,
     /// `dst *= src`
     Multiply = 0x20,
     /// `dst /= src`; by 0 is 0.

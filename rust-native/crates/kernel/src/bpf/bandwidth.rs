@@ -8,10 +8,10 @@
 use std::os::fd::BorrowedFd;
 
 use super::assembler::Condition::{Above, AtLeast, Equal};
-use super::assembler::Operation::{Add, Divide, Move, Multiply};
+use super::assembler::Operation::{Add, Divide, Move, Multiply, Subtract};
 use super::assembler::Register::{R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10};
 use super::assembler::Size::{Double, Word};
-use super::assembler::{Assembler, Instruction};
+use super::assembler::{Assembler, Instruction, Label, Register};
 use super::system::{Kind, Program, Shared};
 use crate::{Failure, Result};
 
@@ -35,26 +35,51 @@ const WINDOW: u64 = 200;
 /// Above this the system's limit of `SO_RCVBUF` would make it smaller, and there is no need for it: a packet is small beside the bucket.
 const LARGEST_WINDOW: u64 = 262_144;
 
-/// Words of the settings, for each direction: the rate in bits a second (0 is no limit), the bucket's depth in nanoseconds, and the pacing rate in bytes a
-/// second (egress) or the receive buffer in bytes (ingress; 0 leaves it).
-const SETTINGS: usize = 3;
-/// Words of the state, for each direction: when the bucket is full again, then packets and bytes that passed and that were dropped.
-const STATE: usize = 5;
+/// A packet is this many nanoseconds at one packet a second.
+const PACKET: u64 = 1_000_000_000;
+
+/// Words of the settings, for each direction: the rate in bits a second (0 is no limit), the bucket's depth in nanoseconds, the pacing rate in bytes a
+/// second (egress) or the receive buffer in bytes (ingress; 0 leaves it), then rate and depth of packets.
+const SETTINGS: usize = 5;
+/// Words of the state, for each direction: when the bucket of bytes is full again, then bytes and packets that passed and that were dropped, then when
+/// the bucket of packets is full again.
+const STATE: usize = 6;
 /// Bytes of one direction in either.
-const SETTINGS_SIZE: i16 = 24;
-const STATE_SIZE: i16 = 40;
+const SETTINGS_SIZE: i16 = 40;
+const STATE_SIZE: i16 = 48;
+
+/// One of the two buckets of a direction: where its rate, its depth and its state are, what one unit costs at a rate of one, and where on the stack the cost
+/// of the packet is kept.
+struct Bucket {
+    rate: i16,
+    depth: i16,
+    state: i16,
+    unit: u64,
+    cost: i16,
+}
+
+const BYTES: Bucket = Bucket { rate: 0, depth: 8, state: 0, unit: BYTE, cost: -8 };
+const PACKETS: Bucket = Bucket { rate: 24, depth: 32, state: 40, unit: PACKET, cost: -16 };
+/// Where on the stack the time is kept.
+const NOW: i16 = -24;
+/// Where `struct __sk_buff` has the number of packets that a large one is sent as, or was made of.
+const SEGMENTS: i16 = 164;
 
 const HELPER_KTIME_GET_NS: i32 = 5;
 const HELPER_SETSOCKOPT: i32 = 49;
 const HELPER_SOCK_OPS_CB_FLAGS_SET: i32 = 59;
 
-/// Bits a second each way; `None` is no limit, and counts all the same.
+/// Bits and packets a second each way; `None` is no limit, and counts all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rates {
-    /// What the group sends.
+    /// The bits that the group sends.
     pub egress: Option<u64>,
-    /// What it receives.
+    /// The bits that it receives.
     pub ingress: Option<u64>,
+    /// The packets that it sends.
+    pub egress_packets: Option<u64>,
+    /// The packets that it receives.
+    pub ingress_packets: Option<u64>,
 }
 
 /// What went through one direction, in IP packets and their bytes.
@@ -110,7 +135,7 @@ impl Bandwidth {
 
     /// What went through: first what was sent, then what was received.
     pub fn counters(&self) -> Result<[Counters; 2]> {
-        let [_, sb, sp, sdb, sdp, _, rb, rp, rdb, rdp] = self.state.read()?;
+        let [_, sb, sp, sdb, sdp, _, _, rb, rp, rdb, rdp, _] = self.state.read()?;
         let counters = |passed_bytes, passed_packets, dropped_bytes, dropped_packets| Counters {
             passed_bytes,
             passed_packets,
@@ -126,12 +151,30 @@ fn settings_of(rates: Rates) -> [u64; 2 * SETTINGS] {
     // 0.98 of the rate: the bucket never runs dry, and nothing of a lone stream is dropped.
     let pacing = if egress == 0 { UNPACED } else { (egress / 8 / 100 * 98).clamp(1, UNPACED) };
     let window = Some(ingress / 8 * WINDOW / 1000).filter(|window| *window <= LARGEST_WINDOW).unwrap_or(0);
-    [egress, depth(egress, EGRESS_DEPTH), pacing, ingress, depth(ingress, INGRESS_DEPTH), window]
+    let (sent, received) = (rates.egress_packets.unwrap_or(0), rates.ingress_packets.unwrap_or(0));
+    [
+        egress,
+        depth(egress, EGRESS_DEPTH),
+        pacing,
+        sent,
+        depth_of_packets(sent, EGRESS_DEPTH),
+        ingress,
+        depth(ingress, INGRESS_DEPTH),
+        window,
+        received,
+        depth_of_packets(received, INGRESS_DEPTH),
+    ]
 }
 
 fn first_state(rates: Rates, now: u64) -> [u64; 2 * STATE] {
-    let full_at = |rate: Option<u64>, time| now + depth(rate.unwrap_or(0), time).saturating_sub(FIRST);
-    [full_at(rates.egress, EGRESS_DEPTH), 0, 0, 0, 0, full_at(rates.ingress, INGRESS_DEPTH), 0, 0, 0, 0]
+    let full_at = |depth: u64| now + depth.saturating_sub(FIRST);
+    let [_, egress, _, _, sent, _, ingress, _, _, received] = settings_of(rates);
+    [full_at(egress), 0, 0, 0, 0, full_at(sent), full_at(ingress), 0, 0, 0, 0, full_at(received)]
+}
+
+/// At least one packet fits in.
+fn depth_of_packets(rate: u64, time: u64) -> u64 {
+    PACKET.checked_div(rate).map_or(0, |least| least.max(time))
 }
 
 fn depth(rate: u64, time: u64) -> u64 {
@@ -149,56 +192,42 @@ fn now() -> Result<u64> {
         .ok_or_else(|| Failure::new("ERR_BOX_SYSTEM", "the monotonic clock is negative"))
 }
 
-/// Decides on one packet: lets it pass where the bucket has the tokens for it.
+/// Decides on one packet: lets it pass where both buckets have the tokens for it.
 fn policer(kind: Kind, settings: BorrowedFd<'_>, state: BorrowedFd<'_>) -> Result<Vec<Instruction>> {
     // Egress: 2 tells the sender of congestion, where 0 would be an EPERM for senders of UDP.
     let (index, verdict) = if kind == Kind::Egress { (0, 2) } else { (1, 0) };
-    const COST: i16 = -8;
-    const NOW: i16 = -16;
     let mut it = Assembler::default();
-    let (pass, drop) = (it.label(), it.label());
+    let (one, limited, bytes, pass, refund, drop) = (it.label(), it.label(), it.label(), it.label(), it.label(), it.label());
     // `len` is the first field of `struct __sk_buff`.
     it.load(Word, R7, R1, 0);
+    it.load(Word, R6, R1, SEGMENTS);
+    it.jump_if_value(Above, R6, 0, one);
+    it.apply_value(Move, R6, 1);
+    it.place(one);
     it.point_into(R8, settings, i32::from(index * SETTINGS_SIZE));
     it.point_into(R9, state, i32::from(index * STATE_SIZE));
-    it.load(Double, R1, R8, 0);
+    it.apply_value(Move, R1, 0);
+    it.store(Double, R10, PACKETS.cost, R1);
+    it.load(Double, R1, R8, BYTES.rate);
+    it.jump_if_value(Above, R1, 0, limited);
+    it.load(Double, R1, R8, PACKETS.rate);
     it.jump_if_value(Equal, R1, 0, pass);
-    // The time that the packet takes at the rate.
-    it.apply(Move, R2, R7);
-    it.set(R3, BYTE);
-    it.apply(Multiply, R2, R3);
-    it.apply(Divide, R2, R1);
-    it.store(Double, R10, COST, R2);
+    it.place(limited);
     it.call(HELPER_KTIME_GET_NS);
     it.store(Double, R10, NOW, R0);
-    // Another processor may take tokens meanwhile. After four tries the packet passes, and is paid for.
-    for _ in 0..4 {
-        it.load(Double, R1, R10, COST);
-        it.load(Double, R4, R10, NOW);
-        it.load(Double, R2, R9, 0);
-        let (busy, deep) = (it.label(), it.label());
-        it.apply(Move, R3, R2);
-        it.jump_if(AtLeast, R3, R4, busy);
-        it.apply(Move, R3, R4);
-        it.place(busy);
-        it.apply(Add, R3, R1);
-        it.load(Double, R5, R8, 8);
-        // A packet that is larger than the bucket passes when the bucket is full.
-        it.jump_if(AtLeast, R5, R1, deep);
-        it.apply(Move, R5, R1);
-        it.place(deep);
-        it.apply(Add, R4, R5);
-        it.jump_if(Above, R3, R4, drop);
-        it.apply(Move, R0, R2);
-        it.compare_exchange(R9, 0, R3);
-        it.jump_if(Equal, R0, R2, pass);
-    }
-    it.load(Double, R1, R10, COST);
-    it.atomic_add(R9, 0, R1);
+    take(&mut it, &PACKETS, R6, bytes, drop);
+    it.place(bytes);
+    take(&mut it, &BYTES, R7, pass, refund);
     it.place(pass);
     count(&mut it, 8);
     it.apply_value(Move, R0, 1);
     it.exit();
+    // What the bucket of bytes refuses has used up no packet.
+    it.place(refund);
+    it.load(Double, R2, R10, PACKETS.cost);
+    it.apply_value(Move, R1, 0);
+    it.apply(Subtract, R1, R2);
+    it.atomic_add(R9, PACKETS.state, R1);
     it.place(drop);
     count(&mut it, 24);
     it.apply_value(Move, R0, verdict);
@@ -206,11 +235,46 @@ fn policer(kind: Kind, settings: BorrowedFd<'_>, state: BorrowedFd<'_>) -> Resul
     finished(it)
 }
 
+/// Takes the tokens for so many units from a bucket, and goes to `taken`, or to `lacking` where it has not enough.
+fn take(it: &mut Assembler, bucket: &Bucket, units: Register, taken: Label, lacking: Label) {
+    it.load(Double, R1, R8, bucket.rate);
+    it.jump_if_value(Equal, R1, 0, taken);
+    // The time that the packet takes at the rate.
+    it.apply(Move, R2, units);
+    it.set(R3, bucket.unit);
+    it.apply(Multiply, R2, R3);
+    it.apply(Divide, R2, R1);
+    it.store(Double, R10, bucket.cost, R2);
+    // Another processor may take tokens meanwhile. After four tries the packet passes, and is paid for.
+    for _ in 0..4 {
+        it.load(Double, R1, R10, bucket.cost);
+        it.load(Double, R4, R10, NOW);
+        it.load(Double, R2, R9, bucket.state);
+        let (busy, deep) = (it.label(), it.label());
+        it.apply(Move, R3, R2);
+        it.jump_if(AtLeast, R3, R4, busy);
+        it.apply(Move, R3, R4);
+        it.place(busy);
+        it.apply(Add, R3, R1);
+        it.load(Double, R5, R8, bucket.depth);
+        // A packet that is larger than the bucket passes when the bucket is full.
+        it.jump_if(AtLeast, R5, R1, deep);
+        it.apply(Move, R5, R1);
+        it.place(deep);
+        it.apply(Add, R4, R5);
+        it.jump_if(Above, R3, R4, lacking);
+        it.apply(Move, R0, R2);
+        it.compare_exchange(R9, bucket.state, R3);
+        it.jump_if(Equal, R0, R2, taken);
+    }
+    it.load(Double, R1, R10, bucket.cost);
+    it.atomic_add(R9, bucket.state, R1);
+}
+
 /// Adds the packet to the pair of counters at that offset.
 fn count(it: &mut Assembler, offset: i16) {
     it.atomic_add(R9, offset, R7);
-    it.apply_value(Move, R1, 1);
-    it.atomic_add(R9, offset + 8, R1);
+    it.atomic_add(R9, offset + 8, R6);
 }
 
 /// Paces TCP connections of the group, from before their first packet on, and again at each measured round trip, so that a change of the rate is followed.
@@ -278,23 +342,30 @@ mod tests {
 
     #[test]
     fn pacing_stays_below_the_rate_and_within_its_field() {
-        assert_eq!(settings_of(Rates { egress: Some(80_000_000), ingress: None }), [80_000_000, EGRESS_DEPTH, 9_800_000, 0, 0, 0]);
-        assert_eq!(settings_of(Rates { egress: Some(1 << 50), ingress: None })[2], UNPACED);
-        assert_eq!(settings_of(Rates { egress: Some(8), ingress: None })[2], 1);
+        assert_eq!(settings_of(Rates { egress: Some(80_000_000), ..Rates::default() })[..5], [80_000_000, EGRESS_DEPTH, 9_800_000, 0, 0]);
+        assert_eq!(settings_of(Rates { egress: Some(1 << 50), ..Rates::default() })[2], UNPACED);
+        assert_eq!(settings_of(Rates { egress: Some(8), ..Rates::default() })[2], 1);
         assert_eq!(settings_of(Rates::default())[2], UNPACED);
     }
 
     #[test]
     fn a_slow_receiver_has_a_small_window() {
-        let window = |ingress| settings_of(Rates { egress: None, ingress })[5];
+        let window = |ingress| settings_of(Rates { ingress, ..Rates::default() })[7];
         assert_eq!(window(Some(10_000_000)), 250_000);
         assert_eq!(window(Some(100_000_000)), 0);
         assert_eq!(window(None), 0);
     }
 
     #[test]
+    fn a_bucket_of_packets_holds_at_least_one() {
+        assert_eq!(depth_of_packets(1000, EGRESS_DEPTH), EGRESS_DEPTH);
+        assert_eq!(depth_of_packets(1, EGRESS_DEPTH), PACKET);
+        assert_eq!(depth_of_packets(0, EGRESS_DEPTH), 0);
+    }
+
+    #[test]
     fn a_new_bucket_holds_little() {
-        let state = first_state(Rates { egress: Some(100_000_000), ingress: None }, 1_000_000_000);
+        let state = first_state(Rates { egress: Some(100_000_000), ..Rates::default() }, 1_000_000_000);
         assert_eq!(state[0], 1_000_000_000 + EGRESS_DEPTH - FIRST);
     }
 }
