@@ -56,7 +56,7 @@ test('a process that is killed leaves what it received, and the next one goes on
 test('processes that pull one image into one folder at the same time download each blob once', async () => {
   const layers = [randomBytes(4 * mebibyte), randomBytes(mebibyte)]
   server.addImage('app', 'v1', layers)
-  const children = [1, 2, 3, 4].map(async () => await promisify(execFile)(process.execPath, args(server.reference('app:v1'))))
+  const children = Array.from({ length: 8 }, async () => await promisify(execFile)(process.execPath, args(server.reference('app:v1'))))
   const outputs = (await Promise.all(children)).map(({ stdout }) => stdout)
   for (const layer of layers) {
     expect(server.count('GET', new RegExp(sha256(layer)))).toBe(1)

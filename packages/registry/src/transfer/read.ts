@@ -12,7 +12,7 @@ export interface ReadOptions {
 }
 
 /** So many bytes must have come for a broken connection to count as progress, and the tries to be counted anew. */
-const progressAtLeast = 64 * 1024
+export const progressAtLeast: number = 64 * 1024
 
 /**
  * Reads a blob from a byte on. A connection that breaks is made again and the blob asked for from where it broke, within this one reading.

@@ -6,7 +6,7 @@ import { RegistryError } from '../errors.ts'
 import type { RetryPolicy } from '../http/retry.ts'
 import { Progress, type Emit } from './events.ts'
 import type { Origin } from './origin.ts'
-import { readBlob } from './read.ts'
+import { progressAtLeast, readBlob } from './read.ts'
 
 export interface SendOptions {
   readonly retry: RetryPolicy
@@ -59,7 +59,7 @@ class Upload {
     this.#progress.tell('started', 0)
     if (this.#isSmall && (await this.#atOnce(begun))) return
     let session = this.#isSmall ? await this.#begin() : begun
-    for (let attempt = 1, reached = 0; ; attempt += 1) {
+    for (let attempt = 1, counted = 0; ; attempt += 1) {
       try {
         await this.#send(session, (next) => {
           session = next
@@ -72,10 +72,13 @@ class Upload {
           return
         }
         if (!isRecoverable(thrown)) throw thrown
-        if (session.offset > reached) attempt = 1
         if (!(await retry.wait(attempt, undefined, signal))) throw thrown
         session = await this.#recover(session)
-        reached = Math.max(reached, session.offset)
+        // By what the registry says it has: what a request that broke has brought is progress too.
+        if (session.offset - counted >= progressAtLeast) {
+          attempt = 0
+          counted = session.offset
+        }
       }
     }
   }
