@@ -1,7 +1,7 @@
-//! The floor of the layers bench: what it takes to make files of layers, and nothing else. No path is checked, no limit holds, nothing is staged or kept, the
+//! The floor of the benches layers and registry: what it takes to make files of layers, and nothing else. No path is checked, no limit holds, nothing is staged or kept, the
 //! paths are joined as strings. It does what the result needs: both digests, content, modes, owners, times and links. For each line on standard
 //! input the layers that are named as arguments are unpacked to folders in the current one, two side by side, each with a thread that inflates and one that
-//! hashes and writes; it removes the folders and answers with the nanoseconds that the unpacking took.
+//! hashes and writes. A layer is a file, or is received: http://HOST:PORT/PATH#SIZE. It removes the folders and answers with the nanoseconds that the unpacking took.
 //! Built as an example of box-archive, so that its decoders are ours: cargo build --release --package box-archive --example floor
 #![allow(
     clippy::unwrap_used,
@@ -11,9 +11,9 @@
 )]
 
 use std::fs::{self, File};
-use std::io::{BufRead, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::{OpenOptionsExt, lchown, symlink};
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Instant;
@@ -25,7 +25,7 @@ const BUFFER: usize = 256 << 10;
 
 fn main() {
     rustix::process::umask(Mode::empty());
-    let layers: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let layers: Vec<String> = std::env::args().skip(1).collect();
     for _ in std::io::stdin().lock().lines() {
         let began = Instant::now();
         unpack(&layers);
@@ -38,10 +38,10 @@ fn main() {
     }
 }
 
-fn unpack(layers: &[PathBuf]) {
+fn unpack(layers: &[String]) {
     // The largest first, so that the two end together.
     let mut order: Vec<usize> = (0..layers.len()).collect();
-    order.sort_by_key(|number| fs::metadata(&layers[*number]).unwrap().len());
+    order.sort_by_key(|number| size_of(&layers[*number]));
     let left = Mutex::new(order);
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -57,7 +57,7 @@ fn unpack(layers: &[PathBuf]) {
     });
 }
 
-fn unpack_layer(layer: &PathBuf, folder: &str) {
+fn unpack_layer(layer: &str, folder: &str) {
     fs::create_dir(folder).unwrap();
     let (full, filled) = sync_channel::<(Vec<u8>, usize)>(4);
     let (empty, returned) = channel();
@@ -79,16 +79,42 @@ fn unpack_layer(layer: &PathBuf, folder: &str) {
     });
 }
 
-fn decode(layer: &PathBuf, full: &SyncSender<(Vec<u8>, usize)>, returned: &Receiver<Vec<u8>>) {
+fn size_of(layer: &str) -> u64 {
+    match layer.split_once('#') {
+        Some((_, size)) => size.parse().unwrap(),
+        None => fs::metadata(layer).unwrap().len(),
+    }
+}
+
+fn open(layer: &str) -> Box<dyn Read> {
+    let Some(url) = layer.strip_prefix("http://") else {
+        return Box::new(File::open(layer).unwrap());
+    };
+    let (url, size) = url.split_once('#').unwrap();
+    let (host, path) = url.split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(
+        stream,
+        "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut reader = BufReader::with_capacity(BUFFER, stream);
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        reader.read_line(&mut line).unwrap();
+    }
+    Box::new(reader.take(size.parse().unwrap()))
+}
+
+fn decode(layer: &str, full: &SyncSender<(Vec<u8>, usize)>, returned: &Receiver<Vec<u8>>) {
     let source = Hashed {
-        file: File::open(layer).unwrap(),
+        source: open(layer),
         hasher: Sha256::new(),
     };
-    let mut magic = [0];
-    File::open(layer).unwrap().read_exact(&mut magic).unwrap();
-    let source = std::io::BufReader::with_capacity(BUFFER, source);
-    let mut decoder: Box<dyn Read> = match magic {
-        [0x1f] => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
+    let mut source = BufReader::with_capacity(BUFFER, source);
+    let mut decoder: Box<dyn Read> = match source.fill_buf().unwrap() {
+        [0x1f, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
         _ => Box::new(zstd::stream::read::Decoder::with_buffer(source).unwrap()),
     };
     loop {
@@ -108,13 +134,13 @@ fn decode(layer: &PathBuf, full: &SyncSender<(Vec<u8>, usize)>, returned: &Recei
 }
 
 struct Hashed {
-    file: File,
+    source: Box<dyn Read>,
     hasher: Sha256,
 }
 
 impl Read for Hashed {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.file.read(buffer)?;
+        let count = self.source.read(buffer)?;
         self.hasher.update(&buffer[..count]);
         if count == 0 {
             let _digest = std::mem::take(&mut self.hasher).finalize();

@@ -2,11 +2,8 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-
-const here = dirname(fileURLToPath(import.meta.url))
-const core = join(here, '../../rust-native')
+import { join } from 'node:path'
+import { buildFloor } from './floor.mjs'
 
 export function makeWorkplace(images) {
   const folder = mkdtempSync(join(tmpdir(), 'box-bench-'))
@@ -18,9 +15,8 @@ export function makeWorkplace(images) {
   try {
     const scratch = join(folder, 'scratch')
     mkdirSync(scratch)
-    execFileSync('cargo', ['build', '--quiet', '--release', '--package', 'box-archive', '--example', 'floor'], { cwd: core })
     const floor = join(folder, 'floor')
-    copyFileSync(join(core, 'target/release/examples/floor'), floor)
+    copyFileSync(buildFloor(), floor)
     const archives = {}
     for (const [name, { layout }] of Object.entries(images)) {
       archives[name] = join(folder, `${name}.tar`)
