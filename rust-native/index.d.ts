@@ -65,6 +65,22 @@ export declare class LayerUnpacker {
   abort(): Promise<void>
 }
 
+/** What Node has no call for: the size, and waiting for room. Without this it could write to a terminal only by blocking. */
+export declare class TerminalControl {
+  /** Keeps a copy of the descriptor, and makes reads and writes of it non-blocking. */
+  constructor(fd: number)
+  /** Tells the terminal how large it is (TIOCSWINSZ, ioctl_tty(2)): its foreground programs get SIGWINCH. */
+  resize(columns: number, rows: number): void
+  /** Writes what there is room for, and says how much that was. What nobody is there to read any more counts as written. */
+  write(bytes: Uint8Array): number
+  /** Reads what is there; nothing where there is nothing, or never will be. */
+  read(): Uint8Array
+  /** Resolves when something can be written, the other side is gone, or this is closed. On a thread of its own: it may take any time. */
+  writable(): Promise<void>
+  /** Ends what waits. The copy of the descriptor is closed with it. */
+  close(): void
+}
+
 /** An entry of an archive. */
 export interface ArchiveEntry {
   /** As it stands in the archive. */
@@ -407,16 +423,18 @@ export interface Pipe {
   write: number
 }
 
-/** What becomes of a launch: `started` and then `exited`, or only `failed`. */
+/** What becomes of a launch: `started` and then `exited`, or only `failed`; and before that what steps of the plan have made. */
 export interface ProcessEvent {
   /** The launch, as `launch` numbered it. */
   id: number
-  /** Which of the three. */
-  kind: 'started' | 'failed' | 'exited'
+  /** Which of them. */
+  kind: 'offered' | 'started' | 'failed' | 'exited'
   /** With `started`: the process. */
   pid?: number
   /** With `started`: a pidfd, now the receiver's. */
   pidfd?: number
+  /** With `offered`: a descriptor that a step has made, now the receiver's. */
+  descriptor?: number
   /** With `failed`: why. With `exited`: why the exit could not be read. */
   failure?: FailureObject
   /** With `exited`: the exit code, absent where a signal ended it. */

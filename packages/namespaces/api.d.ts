@@ -30,7 +30,7 @@ export declare const standardCapabilities: readonly CapabilityName[];
 
 // handle.d.ts
 import type { BoxError, ProcessTarget } from '@box/core';
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 /** How a process ended. */
 export interface Result {
     /** From 0 to 255, or null where a signal ended it. */
@@ -51,6 +51,17 @@ export interface Result {
     /** Where the exit could not be read (`ERR_BOX_EXIT_STOLEN`): `exitCode` and `signal` are then null. */
     readonly error?: BoxError;
 }
+/**
+ * The caller's side of a terminal: what is written is typed, what is read is shown. It ends when nobody has the other side any more; what
+ * is written after that is dropped. `destroy()` hangs up: the program gets SIGHUP.
+ */
+export interface Terminal extends Duplex {
+    /**
+     * Changes its size, in characters; the program in its foreground gets SIGWINCH.
+     * @throws BoxError `ERR_BOX_INVALID_ARGUMENT`, `ERR_BOX_STATE` where it is closed.
+     */
+    resize(columns: number, rows: number): void;
+}
 /** A process that was started. */
 export interface Process extends ProcessTarget {
     /** The process as the caller sees it. */
@@ -63,6 +74,8 @@ export interface Process extends ProcessTarget {
     readonly stdout: Readable;
     /** Standard error: an ended stream where it is not a pipe. */
     readonly stderr: Readable;
+    /** The terminal, where `terminal` was asked for. `stdin` and `stdout` are it, too. */
+    readonly terminal: Terminal | undefined;
     /** How it ended. Never rejects. */
     readonly exited: Promise<Result>;
     /**
@@ -194,6 +207,11 @@ export type ResourceLimitName = 'as' | 'core' | 'cpu' | 'data' | 'fsize' | 'lock
  * of the caller's, which stays the caller's.
  */
 export type StandardStream = 'pipe' | 'inherit' | 'ignore' | number;
+/** How large a terminal is, in characters, each from 1 to 65,535. */
+export interface TerminalSize {
+    readonly columns: number;
+    readonly rows: number;
+}
 /** What a process is to be. Everything is optional: without an option the process differs from its caller in nothing but its program. */
 export interface SpawnOptions {
     /**
@@ -262,6 +280,12 @@ export interface SpawnOptions {
      * three. Every other descriptor is closed. Default: `['ignore', 'pipe', 'pipe']`.
      */
     readonly stdio?: 'pipe' | 'inherit' | 'ignore' | readonly [StandardStream, StandardStream, StandardStream, ...number[]] | undefined;
+    /**
+     * Gives the process a new terminal (pty(7)) as its controlling terminal and its standard input, output and error; the handle's
+     * `terminal` is the other side. It is of the devpts that the process mounts, or else of the one that its /dev/ptmx belongs to; in a
+     * `root` it is bound to /dev/console, too. Default: false; a size that is left out is 80 by 24. Not together with `stdio`.
+     */
+    readonly terminal?: boolean | Partial<TerminalSize> | undefined;
     /**
      * Runs an init as process 1 that starts the command, forwards signals to it and reaps what is orphaned. Needs a new pid namespace.
      * Default: false, the command is process 1 itself.
@@ -430,6 +454,14 @@ export type EnterStep = {
     readonly path: string;
 } | {
     readonly do: 'terminal';
+    /** Whether it is one of the devpts that this plan mounts; else of the one that /dev/ptmx belongs to. */
+    readonly own: boolean;
+    readonly columns: number;
+    readonly rows: number;
+    /** The user that it is given to. */
+    readonly owner?: number | undefined;
+    /** Where it is bound. */
+    readonly console?: string | undefined;
 } | {
     readonly do: 'bounding';
     readonly capabilities: bigint;
@@ -466,8 +498,8 @@ export interface PlanData {
     readonly cgroupV2: string;
     readonly cgroupV1: readonly string[];
     readonly given: readonly GivenSlot[];
-    /** Which given slot becomes descriptor 0, 1, 2 and so on. */
-    readonly descriptors: readonly number[];
+    /** Which given slot becomes descriptor 0, 1, 2 and so on, or the terminal that a step makes. */
+    readonly descriptors: readonly (number | 'terminal')[];
     readonly prepare: readonly PrepareStep[];
     readonly enter: readonly EnterStep[];
     readonly command: readonly string[];

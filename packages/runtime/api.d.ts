@@ -11,7 +11,7 @@ export { sandboxCapabilities } from './sandbox.ts';
 import type { Cgroup, Stats } from '@box/cgroups';
 import type { ProcessTarget } from '@box/core';
 import type { Image, MountedRoot } from '@box/layers';
-import type { Process } from '@box/namespaces';
+import type { Process, Terminal } from '@box/namespaces';
 import type { Readable, Writable } from 'node:stream';
 import type { Releases } from './releases.ts';
 import type { Exit } from './result.ts';
@@ -42,6 +42,8 @@ export declare class Container implements ProcessTarget {
     /** Process 1 of the container, as the caller sees it. */
     get pid(): number;
     get pidfd(): number;
+    /** The container's terminal, where one was asked for. */
+    get terminal(): Terminal | undefined;
     get stdin(): Writable;
     get stdout(): Readable;
     get stderr(): Readable;
@@ -100,6 +102,8 @@ export interface StartOptions {
     readonly init?: boolean | undefined;
     /** As in `spawn`. Default: `['ignore', 'pipe', 'pipe']`. */
     readonly stdio?: SpawnOptions['stdio'];
+    /** As in `spawn`: a terminal of the container's own, and `TERM=xterm` where nothing else is said. Default: false. */
+    readonly terminal?: SpawnOptions['terminal'];
     readonly rlimits?: SpawnOptions['rlimits'];
     /** A filter of system calls. Default: the default profile of @box/namespaces. */
     readonly seccomp?: SeccompProfile | undefined;
@@ -113,7 +117,7 @@ export interface StartOptions {
     readonly pull?: 'missing' | 'always' | 'never' | undefined;
 }
 /** As `StartOptions`, for a command whose output is text. */
-export interface RunOptions extends Omit<StartOptions, 'stdio'> {
+export interface RunOptions extends Omit<StartOptions, 'stdio' | 'terminal'> {
     /** What the command reads from its standard input. Default: nothing. */
     readonly input?: string | Uint8Array | undefined;
     /** Throws a `RunError` when the command does not end with exit code 0. Default: true. */

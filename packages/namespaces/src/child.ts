@@ -3,17 +3,19 @@ import { type ProcessEvent, native } from '@box/native'
 import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
-import type { Process, Result } from './handle.ts'
+import type { Process, Result, Terminal } from './handle.ts'
 import { callNative } from './reactor.ts'
 import type { PipeEnd } from './streams.ts'
+import type { TerminalEnd } from './terminal.ts'
 
 const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]))
 
-/** The three standard streams, as the caller's ends. */
+/** The three standard streams, as the caller's ends, and the terminal where that is what they are. */
 export interface Ends {
   readonly stdin: PipeEnd
   readonly stdout: PipeEnd
   readonly stderr: PipeEnd
+  readonly terminal?: TerminalEnd | undefined
 }
 
 /** A process that runs, or has run. */
@@ -45,13 +47,17 @@ export class Child implements Process {
     return this.#pidfd
   }
 
+  get terminal(): Terminal | undefined {
+    return this.#ends.terminal
+  }
+
   get stdin(): Writable {
-    this.#stdin ??= this.#ends.stdin.writable()
+    this.#stdin ??= this.#ends.terminal ?? this.#ends.stdin.writable()
     return this.#stdin
   }
 
   get stdout(): Readable {
-    this.#stdout ??= this.#ends.stdout.readable()
+    this.#stdout ??= this.#ends.terminal ?? this.#ends.stdout.readable()
     return this.#stdout
   }
 
@@ -77,6 +83,7 @@ export class Child implements Process {
   ended(event: ProcessEvent): void {
     if (this.#pidfd !== undefined) closeSync(this.#pidfd)
     this.#pidfd = undefined
+    this.#ends.terminal?.processEnded()
     const result: Result = {
       exitCode: event.exitCode ?? null,
       signal: event.signal === undefined ? null : signalName(event.signal),
@@ -94,6 +101,7 @@ export class Child implements Process {
     this.#ends.stdin.close()
     this.#ends.stdout.close()
     this.#ends.stderr.close()
+    this.#ends.terminal?.destroy()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

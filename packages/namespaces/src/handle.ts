@@ -1,5 +1,5 @@
 import type { BoxError, ProcessTarget } from '@box/core'
-import type { Readable, Writable } from 'node:stream'
+import type { Duplex, Readable, Writable } from 'node:stream'
 
 /** How a process ended. */
 export interface Result {
@@ -19,6 +19,18 @@ export interface Result {
   readonly error?: BoxError
 }
 
+/**
+ * The caller's side of a terminal: what is written is typed, what is read is shown. It ends when nobody has the other side any more; what
+ * is written after that is dropped. `destroy()` hangs up: the program gets SIGHUP.
+ */
+export interface Terminal extends Duplex {
+  /**
+   * Changes its size, in characters; the program in its foreground gets SIGWINCH.
+   * @throws BoxError `ERR_BOX_INVALID_ARGUMENT`, `ERR_BOX_STATE` where it is closed.
+   */
+  resize(columns: number, rows: number): void
+}
+
 /** A process that was started. */
 export interface Process extends ProcessTarget {
   /** The process as the caller sees it. */
@@ -31,6 +43,8 @@ export interface Process extends ProcessTarget {
   readonly stdout: Readable
   /** Standard error: an ended stream where it is not a pipe. */
   readonly stderr: Readable
+  /** The terminal, where `terminal` was asked for. `stdin` and `stdout` are it, too. */
+  readonly terminal: Terminal | undefined
   /** How it ended. Never rejects. */
   readonly exited: Promise<Result>
   /**

@@ -1,13 +1,14 @@
 import { abortable, BoxError, channels, fromNative } from '@box/core'
 import type { ProcessEvent } from '@box/native'
 import { closeSync, openSync } from 'node:fs'
-import { Child } from './child.ts'
+import { Child, type Ends } from './child.ts'
 import type { Process } from './handle.ts'
 import { hintOf } from './hints.ts'
 import type { SpawnOptions } from './options.ts'
 import { type Plan, plan } from './plan.ts'
 import { start } from './reactor.ts'
 import { PipeEnd } from './streams.ts'
+import { TerminalEnd } from './terminal.ts'
 
 /**
  * Starts a command. Resolves when its program runs, that is after execve(2) has succeeded.
@@ -101,7 +102,7 @@ class Events {
   #reject: (error: unknown) => void = () => {}
   #child: Child | undefined
   #cancelled = false
-  #ends = { stdin: new PipeEnd(undefined), stdout: new PipeEnd(undefined), stderr: new PipeEnd(undefined) }
+  #ends: Ends = { stdin: new PipeEnd(undefined), stdout: new PipeEnd(undefined), stderr: new PipeEnd(undefined) }
 
   constructor() {
     this.started = new Promise((resolve, reject) => {
@@ -113,12 +114,19 @@ class Events {
   /** Assigns the caller's ends of the pipes. They come in the order of their slots. */
   streams(compiled: Plan, fds: readonly number[]): void {
     const pipes = compiled.data.given.flatMap((slot, index) => (slot.from === 'input' || slot.from === 'output' ? [index] : []))
-    const end = (number: number): PipeEnd => new PipeEnd(fds[pipes.indexOf(compiled.data.descriptors[number] ?? -1)])
+    const end = (number: number): PipeEnd => {
+      const slot = compiled.data.descriptors[number]
+      return new PipeEnd(typeof slot === 'number' ? fds[pipes.indexOf(slot)] : undefined)
+    }
     this.#ends = { stdin: end(0), stdout: end(1), stderr: end(2) }
   }
 
   readonly receive = (event: ProcessEvent): void => {
     switch (event.kind) {
+      case 'offered':
+        // The one step of a plan that offers something is the terminal.
+        this.#ends = { ...this.#ends, terminal: new TerminalEnd(event.descriptor ?? -1) }
+        break
       case 'started':
         this.#child = new Child(event.pid ?? 0, event.pidfd ?? -1, this.#ends)
         if (this.#cancelled) this.#child.kill('SIGKILL')
@@ -146,6 +154,9 @@ class Events {
   }
 
   #close(): void {
-    for (const end of Object.values(this.#ends)) end.close()
+    this.#ends.stdin.close()
+    this.#ends.stdout.close()
+    this.#ends.stderr.close()
+    this.#ends.terminal?.destroy()
   }
 }

@@ -27,6 +27,7 @@ export const spawnOptions: OptionNames<SpawnOptions> = {
   env: true,
   cwd: true,
   stdio: true,
+  terminal: true,
   init: true,
   detached: true,
   timeout: true,

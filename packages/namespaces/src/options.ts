@@ -54,6 +54,12 @@ export type ResourceLimitName =
  */
 export type StandardStream = 'pipe' | 'inherit' | 'ignore' | number
 
+/** How large a terminal is, in characters, each from 1 to 65,535. */
+export interface TerminalSize {
+  readonly columns: number
+  readonly rows: number
+}
+
 /** What a process is to be. Everything is optional: without an option the process differs from its caller in nothing but its program. */
 export interface SpawnOptions {
   /**
@@ -123,6 +129,12 @@ export interface SpawnOptions {
    * three. Every other descriptor is closed. Default: `['ignore', 'pipe', 'pipe']`.
    */
   readonly stdio?: 'pipe' | 'inherit' | 'ignore' | readonly [StandardStream, StandardStream, StandardStream, ...number[]] | undefined
+  /**
+   * Gives the process a new terminal (pty(7)) as its controlling terminal and its standard input, output and error; the handle's
+   * `terminal` is the other side. It is of the devpts that the process mounts, or else of the one that its /dev/ptmx belongs to; in a
+   * `root` it is bound to /dev/console, too. Default: false; a size that is left out is 80 by 24. Not together with `stdio`.
+   */
+  readonly terminal?: boolean | Partial<TerminalSize> | undefined
   /**
    * Runs an init as process 1 that starts the command, forwards signals to it and reaps what is orphaned. Needs a new pid namespace.
    * Default: false, the command is process 1 itself.

@@ -21,7 +21,7 @@ function connect(): Launches {
 
 function dispatch(event: ProcessEvent): void {
   const listener = listeners.get(event.id)
-  if (event.kind !== 'started') {
+  if (event.kind === 'failed' || event.kind === 'exited') {
     listeners.delete(event.id)
     if (listeners.size === 0) launches?.hold(false)
   }

@@ -1,7 +1,7 @@
 import type { Cgroup, Stats } from '@box/cgroups'
 import type { ProcessTarget } from '@box/core'
 import type { Image, MountedRoot } from '@box/layers'
-import type { Process } from '@box/namespaces'
+import type { Process, Terminal } from '@box/namespaces'
 import type { Readable, Writable } from 'node:stream'
 
 import type { Releases } from './releases.ts'
@@ -50,6 +50,11 @@ export class Container implements ProcessTarget {
 
   get pidfd(): number {
     return this.#process.pidfd
+  }
+
+  /** The container's terminal, where one was asked for. */
+  get terminal(): Terminal | undefined {
+    return this.#process.terminal
   }
 
   get stdin(): Writable {

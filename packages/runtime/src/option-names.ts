@@ -17,6 +17,7 @@ export const startOptions: OptionNames<StartOptions> = {
   capabilities: true,
   init: true,
   stdio: true,
+  terminal: true,
   rlimits: true,
   seccomp: true,
   timeout: true,

@@ -46,6 +46,8 @@ export interface StartOptions {
   readonly init?: boolean | undefined
   /** As in `spawn`. Default: `['ignore', 'pipe', 'pipe']`. */
   readonly stdio?: SpawnOptions['stdio']
+  /** As in `spawn`: a terminal of the container's own, and `TERM=xterm` where nothing else is said. Default: false. */
+  readonly terminal?: SpawnOptions['terminal']
   readonly rlimits?: SpawnOptions['rlimits']
   /** A filter of system calls. Default: the default profile of @box/namespaces. */
   readonly seccomp?: SeccompProfile | undefined
@@ -60,7 +62,7 @@ export interface StartOptions {
 }
 
 /** As `StartOptions`, for a command whose output is text. */
-export interface RunOptions extends Omit<StartOptions, 'stdio'> {
+export interface RunOptions extends Omit<StartOptions, 'stdio' | 'terminal'> {
   /** What the command reads from its standard input. Default: nothing. */
   readonly input?: string | Uint8Array | undefined
   /** Throws a `RunError` when the command does not end with exit code 0. Default: true. */

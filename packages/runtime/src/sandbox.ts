@@ -36,6 +36,7 @@ export interface Made {
 /** Translates a container's options and parts to the options of `spawn`: the one place where the sandbox is put together. */
 export function sandbox(parts: Made, options: StartOptions): SpawnOptions {
   const { id, root, userNamespace, cgroup, user, home, env, cwd } = parts
+  const hasTerminal = options.terminal !== undefined && options.terminal !== false
   return {
     namespaces: {
       mount: 'new',
@@ -58,9 +59,10 @@ export function sandbox(parts: Made, options: StartOptions): SpawnOptions {
     noNewPrivileges: true,
     seccomp: options.seccomp ?? defaultSeccompProfile,
     rlimits: options.rlimits,
-    env: { ...baseEnvironment, HOME: home, ...env },
+    env: { ...baseEnvironment, ...(hasTerminal ? { TERM: 'xterm' } : {}), HOME: home, ...env },
     cwd,
     stdio: options.stdio,
+    terminal: options.terminal,
     init: options.init,
     timeout: options.timeout,
     signal: options.signal,

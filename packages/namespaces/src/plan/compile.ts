@@ -10,6 +10,7 @@ import { type Namespaces, decideNamespaces, joinsOf, mapText } from './namespace
 import { compileResources } from './resources.ts'
 import { compileSeccomp } from '../seccomp/compile.ts'
 import type { PlanData } from './steps.ts'
+import { terminalSize } from './terminal.ts'
 
 /** The environment of a process that is given none. */
 const defaultEnvironment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
@@ -67,7 +68,11 @@ function timeoutOf(timeout: number): void {
   if (!(timeout >= 0)) throw invalid('timeout', timeout, 'a number of milliseconds from 0 on')
 }
 
-function compileStreams(options: SpawnOptions, draft: Draft): number[] {
+function compileStreams(options: SpawnOptions, draft: Draft): (number | 'terminal')[] {
+  if (terminalSize(options) !== undefined) {
+    if (options.stdio !== undefined) throw invalid('stdio', options.stdio, 'possible with a terminal')
+    return ['terminal', 'terminal', 'terminal']
+  }
   const stdio = options.stdio ?? ['ignore', 'pipe', 'pipe']
   const streams: readonly StandardStream[] = typeof stdio === 'string' ? [stdio, stdio, stdio] : stdio
   if (streams.length < 3) throw invalid('stdio', streams.join(', '), 'a word or a list of at least three')

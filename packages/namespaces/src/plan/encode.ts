@@ -59,6 +59,8 @@ export const resourceNames: readonly string[] = [
 const fileTypes = { char: 0o020000, block: 0o060000, fifo: 0o010000 } as const
 
 const noSlot = 0xffff
+const terminalSlot = 0xffff
+const noOwner = 0xffff_ffff
 
 /** The plan as the launcher reads it. */
 export function encode(plan: PlanData): Uint8Array {
@@ -75,7 +77,7 @@ export function encode(plan: PlanData): Uint8Array {
   writer.string(plan.gidMap)
   writer.string(plan.cgroupV2)
   writer.list(plan.cgroupV1, (path) => writer.string(path))
-  writer.list(plan.descriptors, (given) => writer.u16(given))
+  writer.list(plan.descriptors, (given) => writer.u16(given === 'terminal' ? terminalSlot : given))
   writer.u16(plan.given.length)
   writer.list(plan.prepare, (step) => prepareStep(writer, step, slot))
   writer.list(plan.enter, (step) => enterStep(writer, step, slot))
@@ -231,6 +233,11 @@ function enterStep(writer: Writer, step: EnterStep, slot: SlotNumber): void {
       break
     case 'terminal':
       writer.u8(21)
+      writer.u32(step.own ? 1 : 0)
+      writer.u16(step.columns)
+      writer.u16(step.rows)
+      writer.u32(step.owner ?? noOwner)
+      writer.string(step.console ?? '')
       break
     case 'bounding':
       writer.u8(22)

@@ -5,7 +5,7 @@ export function explain(plan: PlanData): string {
   const name = (slot: SlotReference): string => ('given' in slot ? `given ${slot.given}` : `prepared ${slot.prepared}`)
   const lines = [
     `command  ${plan.command.map((argument) => JSON.stringify(argument)).join(' ')}`,
-    `descriptors  ${plan.descriptors.map((slot, number) => `${number} ${givenText(plan.given[slot])}`).join(', ')}`,
+    `descriptors  ${plan.descriptors.map((slot, number) => `${number} ${slot === 'terminal' ? slot : givenText(plan.given[slot])}`).join(', ')}`,
     'prepare, outside:',
     ...numbered(plan.prepare.map((step) => prepareText(step, name))),
     'process:',
@@ -116,7 +116,7 @@ function enterText(step: EnterStep, name: Name): string {
     case 'directory':
       return `change to ${step.path}`
     case 'terminal':
-      return 'take the terminal'
+      return `new terminal of ${step.own ? 'the devpts that is mounted' : '/dev/ptmx'}, ${step.columns}×${step.rows}${step.owner === undefined ? '' : `, of user ${step.owner}`}${step.console === undefined ? '' : `, bound at ${step.console}`}`
     case 'bounding':
       return `bounding set ${capabilityText(step.capabilities)}`
     case 'user':

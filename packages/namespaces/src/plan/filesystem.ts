@@ -8,6 +8,7 @@ import type { Draft } from './draft.ts'
 import { absolute, id, invalid, text, whole } from './invalid.ts'
 import type { Namespaces } from './namespaces.ts'
 import type { Attribute, SlotReference } from './steps.ts'
+import { compileTerminal } from './terminal.ts'
 
 /** The steps that build the file system of a new mount namespace, from its propagation to its masks. */
 export function compileFilesystem(options: SpawnOptions, namespaces: Namespaces, context: PlanContext, draft: Draft): void {
@@ -15,6 +16,7 @@ export function compileFilesystem(options: SpawnOptions, namespaces: Namespaces,
     for (const option of ['mounts', 'devices', 'maskedPaths', 'readOnlyPaths', 'rootPropagation'] as const) {
       if (options[option] !== undefined) throw invalid(option, 'what is given', 'possible without a new mount namespace')
     }
+    compileTerminal(options, namespaces, draft)
     return
   }
   const propagation = options.rootPropagation ?? 'rprivate'
@@ -26,6 +28,7 @@ export function compileFilesystem(options: SpawnOptions, namespaces: Namespaces,
   const devices = options.devices ?? (options.root === undefined ? [] : standardDevices)
   for (const device of devices) filesystem.device(device)
   if (options.root !== undefined) filesystem.links()
+  compileTerminal(options, namespaces, draft)
   if (options.readOnlyRoot === true) draft.add({ do: 'attributes', target: '/', recursive: false, attributes: ['readOnly'] })
   if (options.root !== undefined) draft.add({ do: 'pivot' })
   if (/shared|unbindable/.test(propagation)) draft.add({ do: 'propagation', propagation })

@@ -76,7 +76,17 @@ export type EnterStep =
   | { readonly do: 'mask'; readonly path: string }
   | { readonly do: 'umask'; readonly mask: number }
   | { readonly do: 'directory'; readonly path: string }
-  | { readonly do: 'terminal' }
+  | {
+      readonly do: 'terminal'
+      /** Whether it is one of the devpts that this plan mounts; else of the one that /dev/ptmx belongs to. */
+      readonly own: boolean
+      readonly columns: number
+      readonly rows: number
+      /** The user that it is given to. */
+      readonly owner?: number | undefined
+      /** Where it is bound. */
+      readonly console?: string | undefined
+    }
   | { readonly do: 'bounding'; readonly capabilities: bigint }
   | { readonly do: 'user'; readonly uid: number; readonly gid: number; readonly groups: readonly number[] | undefined }
   | {
@@ -104,8 +114,8 @@ export interface PlanData {
   readonly cgroupV2: string
   readonly cgroupV1: readonly string[]
   readonly given: readonly GivenSlot[]
-  /** Which given slot becomes descriptor 0, 1, 2 and so on. */
-  readonly descriptors: readonly number[]
+  /** Which given slot becomes descriptor 0, 1, 2 and so on, or the terminal that a step makes. */
+  readonly descriptors: readonly (number | 'terminal')[]
   readonly prepare: readonly PrepareStep[]
   readonly enter: readonly EnterStep[]
   readonly command: readonly string[]

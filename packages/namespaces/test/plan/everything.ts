@@ -16,7 +16,7 @@ export const everything: PlanData = {
   cgroupV2: '/sys/fs/cgroup/unified/größe',
   cgroupV1: ['/sys/fs/cgroup/memory/a', '/sys/fs/cgroup/pids/b'],
   given: [{ from: 'null' }, { from: 'fd', fd: 9 }, { from: 'path', path: '/proc/1/ns/pid' }, { from: 'input' }, { from: 'output' }],
-  descriptors: [3, 4, 4, 0],
+  descriptors: [3, 4, 4, 'terminal'],
   prepare: [
     { do: 'source', path: '/etc', recursive: true, attributes: ['readOnly', 'nosuid'] },
     { do: 'tree', slot: { given: 1 }, recursive: false, attributes: ['nodev'] },
@@ -58,6 +58,8 @@ export const everything: PlanData = {
     { do: 'device', path: '/dev/null', type: 'char', major: 1, minor: 3, mode: 0o666, uid: 4, gid: 5, slot: { prepared: 2 } },
     { do: 'device', path: '/dev/fifo', type: 'fifo', major: 0, minor: 0, mode: 0o600, uid: 0, gid: 0 },
     { do: 'link', path: '/dev/fd', value: '/proc/self/fd' },
+    { do: 'terminal', own: true, columns: 80, rows: 24, owner: 1000, console: '/dev/console' },
+    { do: 'terminal', own: false, columns: 300, rows: 1 },
     { do: 'pivot' },
     { do: 'readOnlyPath', path: '/proc/sys' },
     { do: 'mask', path: '/proc/kcore' },

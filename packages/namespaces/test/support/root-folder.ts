@@ -29,10 +29,11 @@ export class RootFolder implements Root {
   readonly path: string
   readonly fd: number
 
-  constructor() {
+  /** @param more programs beside the usual ones */
+  constructor(more: readonly string[] = []) {
     this.path = mkdtempSync(join(tmpdir(), 'box-root-'))
     for (const folder of ['bin', 'etc', 'tmp', 'work']) mkdirSync(join(this.path, folder))
-    for (const name of programs) {
+    for (const name of [...programs, ...more]) {
       const program = locate(name)
       this.#copy(program, `/bin/${name}`)
       const libraries = execFileSync('ldd', [program], { encoding: 'utf8' }).match(/\/\S+/g) ?? []

@@ -22,18 +22,20 @@ pub fn provide_launcher() {
     launch::set_launcher(LAUNCHER);
 }
 
-/// What becomes of a launch: `started` and then `exited`, or only `failed`.
+/// What becomes of a launch: `started` and then `exited`, or only `failed`; and before that what steps of the plan have made.
 #[napi(object)]
 pub struct ProcessEvent {
     /// The launch, as `launch` numbered it.
     pub id: u32,
-    /// Which of the three.
-    #[napi(ts_type = "'started' | 'failed' | 'exited'")]
+    /// Which of them.
+    #[napi(ts_type = "'offered' | 'started' | 'failed' | 'exited'")]
     pub kind: String,
     /// With `started`: the process.
     pub pid: Option<u32>,
     /// With `started`: a pidfd, now the receiver's.
     pub pidfd: Option<i32>,
+    /// With `offered`: a descriptor that a step has made, now the receiver's.
+    pub descriptor: Option<i32>,
     /// With `failed`: why. With `exited`: why the exit could not be read.
     pub failure: Option<FailureObject>,
     /// With `exited`: the exit code, absent where a signal ended it.
@@ -203,6 +205,7 @@ fn process_event(id: u32, event: Event) -> ProcessEvent {
         kind: String::new(),
         pid: None,
         pidfd: None,
+        descriptor: None,
         failure: None,
         exit_code: None,
         signal: None,
@@ -212,8 +215,7 @@ fn process_event(id: u32, event: Event) -> ProcessEvent {
         max_rss: None,
     };
     match event {
-        // Plans that come from JavaScript have no step that offers.
-        Event::Offered(_) => nothing,
+        Event::Offered(descriptor) => ProcessEvent { kind: "offered".into(), descriptor: Some(descriptor.into_raw_fd()), ..nothing },
         Event::Started { pid, pidfd } => {
             ProcessEvent { kind: "started".into(), pid: Some(pid), pidfd: Some(pidfd.into_raw_fd()), ..nothing }
         }

@@ -9,4 +9,5 @@ mod launch;
 mod locks;
 mod mounts;
 mod root;
+mod terminal;
 mod user_namespace;

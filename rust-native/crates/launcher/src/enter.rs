@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use box_plan::{Plan, Step};
+use box_plan::{Plan, Step, flags};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
@@ -12,6 +12,7 @@ use crate::launch::{Cgroups, Descriptors};
 use crate::mount::{self, Settings, Source};
 use crate::start::write_proc;
 use crate::stop::{Context, Result, during, refused};
+use crate::terminal::{self, Request};
 use crate::{exec, identity, network, offer, resolve, sys};
 
 /// Does all steps and becomes the program. Comes back with the reason why not.
@@ -24,14 +25,22 @@ pub fn enter(plan: &Plan<'_>, given: &Descriptors<'_>, cgroups: &Cgroups, barrie
         rustix::io::write(tasks, b"0").call("write").map_err(|stop| during(stop, "enter the cgroup"))?;
     }
     await_maker(plan, barrier).map_err(|stop| during(stop, "map the ids"))?;
-    let mut child = Child { given, root: None, empty: None, keeps_capabilities: keeps_capabilities(plan) };
+    let mut child = Child {
+        given,
+        root: None,
+        empty: None,
+        terminals: None,
+        terminal: None,
+        has_init: plan.flags & flags::INIT != 0,
+        keeps_capabilities: keeps_capabilities(plan),
+    };
     for step in &plan.enter {
         child.perform(step).map_err(|stop| during(stop, step.name()))?;
     }
     if plan.command.is_empty() {
         sys::exit(0);
     }
-    exec::exec(plan, given)
+    exec::exec(plan, given, child.terminal.as_ref())
 }
 
 /// Whether a later step sets capabilities: the change of the user must not drop them before.
@@ -45,6 +54,11 @@ struct Child<'a> {
     root: Option<OwnedFd>,
     /// The folder that masks folders.
     empty: Option<OwnedFd>,
+    /// The devpts that this plan has mounted, held as the mount that it was before it had a place.
+    terminals: Option<OwnedFd>,
+    /// The program's side of its terminal.
+    terminal: Option<OwnedFd>,
+    has_init: bool,
     keeps_capabilities: bool,
 }
 
@@ -68,7 +82,6 @@ impl Child<'_> {
                 Ok(())
             }
             Step::Directory(path) => change_directory(self.root()?, path),
-            Step::Terminal => exec::take_terminal(self.file(0)?),
             Step::Bounding(keep) => identity::bound(keep),
             Step::User { uid, gid, set_groups, ref groups } => {
                 if self.keeps_capabilities {
@@ -98,7 +111,19 @@ impl Child<'_> {
                 Ok(())
             }
             Step::Mount { options, attributes, propagation, kind, target, ref parameters } => {
-                mount::mount_new(self.root()?, kind, target, parameters, Settings { attributes, propagation, options })
+                let tree = mount::mount_new(self.root()?, kind, target, parameters, Settings { attributes, propagation, options })?;
+                if kind == c"devpts" {
+                    self.terminals = Some(tree);
+                }
+                Ok(())
+            }
+            Step::Terminal { own, columns, rows, owner, console } => {
+                let answer = self.given.answer;
+                let request = Request { columns, rows, owner, console, controlling: !self.has_init };
+                let terminals =
+                    if own != 0 { Some(self.terminals.take().ok_or(Errno::NOENT).call_at("openat2", c"/dev/pts")?) } else { None };
+                self.terminal = Some(terminal::make(self.root()?, terminals.as_ref(), &request, answer)?);
+                Ok(())
             }
             Step::Bind { options, attributes, propagation, slot, source, target } => {
                 let source = self.source(slot, source)?;

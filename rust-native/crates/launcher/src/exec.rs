@@ -1,9 +1,9 @@
 //! The last moment: descriptors, the end with the parent, and the program itself.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use box_plan::{Outcome, Plan, flags};
+use box_plan::{Outcome, Plan, TERMINAL, flags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
@@ -15,21 +15,25 @@ use crate::{channel, descriptors, init, sys};
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 
 /// Becomes the program. Comes back with the reason why not.
-pub fn exec(plan: &Plan<'_>, given: &Descriptors<'_>) -> Result<()> {
+pub fn exec(plan: &Plan<'_>, given: &Descriptors<'_>, terminal: Option<&OwnedFd>) -> Result<()> {
     if plan.flags & flags::DETACHED == 0 {
         end_with_caller().map_err(|stop| during(stop, "end with the caller"))?;
     }
     let sources = plan
         .descriptors
         .iter()
-        .map(|slot| given.files.get(usize::from(*slot)).map(AsFd::as_fd).ok_or(Errno::BADF))
+        .map(|slot| match *slot {
+            TERMINAL => terminal.map(AsFd::as_fd),
+            slot => given.files.get(usize::from(slot)).map(AsFd::as_fd),
+        })
+        .map(|found| found.ok_or(Errno::BADF))
         .collect::<rustix::io::Result<Vec<BorrowedFd<'_>>>>()
         .call("fcntl")
         .map_err(|stop| during(stop, "arrange the descriptors"))?;
     let answer =
         descriptors::arrange(&sources, given.answer.as_fd()).call("dup2").map_err(|stop| during(stop, "arrange the descriptors"))?;
     if plan.flags & flags::INIT != 0 {
-        init::become_init().map_err(|stop| during(stop, "start the init"))?;
+        init::become_init(terminal.is_some()).map_err(|stop| during(stop, "start the init"))?;
     }
     // From here on only the new number is open.
     let stop = during(run(plan), "execute the program");
@@ -45,11 +49,6 @@ fn end_with_caller() -> Result<()> {
         sys::exit(127);
     }
     Ok(())
-}
-
-/// Makes the terminal the controlling one of this session.
-pub fn take_terminal(terminal: BorrowedFd<'_>) -> Result<()> {
-    rustix::process::ioctl_tiocsctty(terminal).call("ioctl")
 }
 
 fn run(plan: &Plan<'_>) -> Box<box_plan::Stop> {

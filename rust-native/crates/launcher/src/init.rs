@@ -4,14 +4,15 @@ use crate::stop::{Context, Result};
 use crate::sys;
 
 /// Returns in the child, which goes on to become the program; this process stays and ends with the program's status.
-pub fn become_init() -> Result<()> {
+pub fn become_init(has_terminal: bool) -> Result<()> {
     // Before the child exists: a SIGCHLD that nobody blocks is lost.
     sys::block_signals();
     let program = sys::fork().call("fork")?;
     if program == 0 {
         sys::reset_signals();
         let _ = rustix::process::setsid();
-        return Ok(());
+        // A terminal belongs to one session, and that is the program's.
+        return if has_terminal { rustix::process::ioctl_tiocsctty(sys::borrow(0)).call("ioctl") } else { Ok(()) };
     }
     // The channel's end tells that the program runs, and the streams' end that it has closed them: this process holds neither.
     let _ = sys::close_range(0, u32::MAX, 0);

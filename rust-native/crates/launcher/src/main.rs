@@ -20,6 +20,7 @@ mod serve;
 mod start;
 mod stop;
 mod sys;
+mod terminal;
 
 fn main() {
     if start::prepare_self().is_ok() {

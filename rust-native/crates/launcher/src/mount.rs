@@ -71,8 +71,8 @@ pub fn pivot(root: BorrowedFd<'_>) -> Result<()> {
     rustix::process::chdir(c"/").call("chdir")
 }
 
-/// Mounts a new file system.
-pub fn mount_new(root: BorrowedFd<'_>, kind: &CStr, target: &CStr, parameters: &[(&CStr, &CStr)], settings: Settings) -> Result<()> {
+/// Mounts a new file system, and gives the mount.
+pub fn mount_new(root: BorrowedFd<'_>, kind: &CStr, target: &CStr, parameters: &[(&CStr, &CStr)], settings: Settings) -> Result<OwnedFd> {
     let tree = match new_tree(kind, parameters, settings.attributes) {
         Err(stop) if settings.options & mount_options::OR_BIND != 0 && stop.errno == Errno::PERM.raw_os_error() => {
             let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
@@ -86,7 +86,8 @@ pub fn mount_new(root: BorrowedFd<'_>, kind: &CStr, target: &CStr, parameters: &
     // A link in the image must not decide where the kernel's own interfaces are.
     let strict = matches!(kind.to_bytes(), b"proc" | b"sysfs");
     let place = if strict { strict_folder(root, target) } else { resolve::open_or_make(root, target, Kind::Folder) };
-    attach(&tree, &place.call_at("openat2", target)?, target)
+    attach(&tree, &place.call_at("openat2", target)?, target)?;
+    Ok(tree)
 }
 
 fn strict_folder(root: BorrowedFd<'_>, target: &CStr) -> rustix::io::Result<OwnedFd> {

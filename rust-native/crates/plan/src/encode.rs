@@ -92,8 +92,8 @@ fn step(out: &mut Writer, one: &Step<'_>) {
             out.u8(19).u32(mask);
         }
         Step::Directory(path) => out.u8(20).string(path),
-        Step::Terminal => {
-            out.u8(21);
+        Step::Terminal { own, columns, rows, owner, console } => {
+            out.u8(21).u32(own).u16(columns).u16(rows).u32(owner).string(console);
         }
         Step::Bounding(keep) => {
             out.u8(22).u64(keep);

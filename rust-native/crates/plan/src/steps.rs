@@ -196,8 +196,19 @@ pub enum Step<'a> {
     Umask(u32),
     /// chdir(2), with the check that the folder is below the root.
     Directory(&'a CStr),
-    /// The terminal that the slot is one end of becomes the controlling one, and standard input, output and error.
-    Terminal,
+    /// A new terminal: the controlling one, and what descriptors that say [`crate::TERMINAL`] are. Its other side is sent back.
+    Terminal {
+        /// Whether it is one of the devpts that this plan mounts; else of the one that /dev/ptmx belongs to.
+        own: u32,
+        /// Its width and height in characters.
+        columns: u16,
+        /// Its width and height in characters.
+        rows: u16,
+        /// Who may open it by its path, or [`u32::MAX`]: who has made it.
+        owner: u32,
+        /// Where it is bound, or empty.
+        console: &'a CStr,
+    },
     /// Drops from the bounding set what is not in it.
     Bounding(u64),
     /// Groups and user of the program.
@@ -285,7 +296,7 @@ impl Step<'_> {
             Self::Mask(_) => "mask a path",
             Self::Umask(_) => "set the umask",
             Self::Directory(_) => "change the directory",
-            Self::Terminal => "take the terminal",
+            Self::Terminal { .. } => "take the terminal",
             Self::Bounding(_) => "drop the bounding set",
             Self::User { .. } => "change the user",
             Self::Capabilities { .. } => "set capabilities",
