@@ -133,6 +133,9 @@ export interface BandwidthRates {
  */
 export declare function changes(upperFd: number, lowerFds: Array<number>, marks: 'trusted' | 'user'): Promise<Array<TreeChange>>
 
+/** Writes what is stored, as it is, to `outputFd`, from its position on. */
+export declare function copyStored(layer: LayerFile, outputFd: number): Promise<void>
+
 /** Makes a user namespace with these maps, and gives its descriptor, which the caller closes. An ordinary user can map only its own ids. */
 export declare function createUserNamespace(uidMappings: Array<IdMappingObject>, gidMappings: Array<IdMappingObject>): Promise<number>
 

@@ -1,16 +1,25 @@
-import { type BlobSource, BoxError, type Descriptor, type Digest } from '@box/core'
-import { familiarReference, formatReference, isDigest, isTag, layerCompression, mediaTypes, parseReference, splitDigest } from '@box/oci'
+import { BoxError, type Descriptor, type Digest } from '@box/core'
+import {
+  familiarReference,
+  formatReference,
+  type ImageLayout,
+  isDigest,
+  isTag,
+  layerCompression,
+  mediaTypes,
+  parseReference,
+  splitDigest,
+} from '@box/oci'
 import type { Image, ImageLayer } from '../image.ts'
-import { withLayerFiles, writtenBytes } from '../images/layer-files.ts'
+import { type Binding, withLayerFiles, writtenBytes } from '../images/layer-files.ts'
 import { descriptorsBelow } from '../images/transfer.ts'
+import { nativeCall } from '../native.ts'
 import { fullNameAnnotation } from './candidates.ts'
-import { tarEnd, tarFile, tarFolder } from './tar-writer.ts'
-
-type Bytes = AsyncGenerator<Uint8Array, void, void>
+import { type Pieces, type Section, tarEnd, tarFile, tarFolder } from './tar-writer.ts'
 
 /** An image layout as one tar: what skopeo and podman call `oci-archive`. Documents come first, for who reads it as a stream. */
-export async function* ociArchiveBytes(source: BlobSource, descriptor: Descriptor, name: string | undefined): Bytes {
-  const blobs = await descriptorsBelow(source, descriptor)
+export async function* ociArchive(images: ImageLayout, descriptor: Descriptor, name: string | undefined): Pieces {
+  const blobs = await descriptorsBelow(images, descriptor)
   const { mediaType, digest, size } = descriptor
   const full = name === undefined ? undefined : fullName(name)
   const annotations = {
@@ -25,17 +34,15 @@ export async function* ociArchiveBytes(source: BlobSource, descriptor: Descripto
   for (const blob of blobs) {
     const { algorithm, encoded } = splitDigest(blob.digest)
     // Layers that are fetched from elsewhere may be missing, here as in a layout.
-    if ((blob.urls?.length ?? 0) > 0 && (await source.stat(blob.digest)) === undefined) continue
-    yield* tarFile(`blobs/${algorithm}/${encoded}`, blob.size, source.read(blob.digest))
+    if ((blob.urls?.length ?? 0) > 0 && (await images.stat(blob.digest)) === undefined) continue
+    yield* tarFile(`blobs/${algorithm}/${encoded}`, blob.size, storedBlob(images, blob))
   }
   yield tarEnd
 }
 
 /** What an archive of Docker's needs to know besides the image. */
 export interface DockerArchiveContext {
-  readonly source: BlobSource
-  /** The layout folder with the blobs. */
-  readonly path: string
+  readonly images: ImageLayout
   /** The size of a layer's plain tar, where it is known. */
   readonly plainSize: (diffID: Digest) => Promise<number | undefined>
 }
@@ -45,13 +52,13 @@ export interface DockerArchiveContext {
  * the image id.
  * @throws BoxError `ERR_BOX_REFERENCE_INVALID` for a name that Docker does not take
  */
-export async function* dockerArchiveBytes(context: DockerArchiveContext, image: Image, name: string | undefined): Bytes {
+export async function* dockerArchive(context: DockerArchiveContext, image: Image, name: string | undefined): Pieces {
   const reference = name === undefined || isDigest(name) ? undefined : parseReference(name)
   const { digest, size } = image.manifest.config
   const layerName = ({ diffID }: ImageLayer): string => `${splitDigest(diffID).encoded}.tar`
   const config = `${splitDigest(digest).encoded}.json`
   const tags = reference === undefined ? null : [familiarReference(reference)]
-  yield* tarFile(config, size, [image.configBytes])
+  yield* tarFile(config, size, image.configBytes)
   const written = new Set<Digest>()
   for (const layer of image.layers) {
     if (written.has(layer.diffID)) continue
@@ -67,47 +74,71 @@ export async function* dockerArchiveBytes(context: DockerArchiveContext, image: 
   yield tarEnd
 }
 
-async function* plainLayer({ source, path, plainSize }: DockerArchiveContext, layer: ImageLayer, name: string): Bytes {
+async function* plainLayer({ images, plainSize }: DockerArchiveContext, layer: ImageLayer, name: string): Pieces {
   const { diffID, descriptor } = layer
   if (layerCompression(descriptor.mediaType) === 'none') {
-    yield* tarFile(name, descriptor.size, source.read(descriptor.digest))
+    yield* tarFile(name, descriptor.size, storedBlob(images, descriptor))
     return
   }
-  const size = (await plainSize(diffID)) ?? (await countPlain(path, layer))
-  yield* tarFile(name, size, plainBytes(path, layer))
+  const inflated = inflatedLayer(images.path, layer)
+  yield* tarFile(name, (await plainSize(diffID)) ?? (await sizeOf(inflated)), inflated)
 }
 
-/** @throws BoxError `ERR_BOX_DIGEST_MISMATCH` where the layer is not what the configuration says */
-async function* plainBytes(path: string, layer: ImageLayer): Bytes {
-  yield* writtenBytes(async (core, output) => {
-    const result = await withLayerFiles(path, [layer], async ([file]) => {
+/** A blob as it is. */
+function storedBlob(images: ImageLayout, descriptor: Descriptor): Section {
+  return {
+    toFile: (fd) =>
+      withLayerFiles(
+        images.path,
+        [{ descriptor }],
+        async ([file]) => {
+          if (file !== undefined) await nativeCall((core) => core.copyStored(file, fd))
+        },
+        true,
+      ),
+    bytes: () => images.read(descriptor.digest),
+  }
+}
+
+/** A layer's plain tar. @throws BoxError `ERR_BOX_DIGEST_MISMATCH` where it is not what the configuration says */
+function inflatedLayer(path: string, layer: ImageLayer): Section {
+  const { diffID, descriptor } = layer
+  const write = async (core: Binding, output: number): Promise<void> => {
+    const { diffId } = await withLayerFiles(path, [layer], async ([file]) => {
       if (file === undefined) throw new BoxError('ERR_BOX_STATE', 'no layer was opened')
       return await core.transcodeLayer(file, output, { compression: 'none' })
     })
-    if (result.diffId !== layer.diffID)
-      throw new BoxError(
-        'ERR_BOX_DIGEST_MISMATCH',
-        `the layer ${layer.descriptor.digest} has the diffID ${result.diffId}, not ${layer.diffID}`,
-      )
-  })
+    if (diffId !== diffID)
+      throw new BoxError('ERR_BOX_DIGEST_MISMATCH', `the layer ${descriptor.digest} has the diffID ${diffId}, not ${diffID}`)
+  }
+  return section(write)
 }
 
-async function countPlain(path: string, layer: ImageLayer): Promise<number> {
+async function sizeOf({ bytes }: Section): Promise<number> {
   let size = 0
-  for await (const chunk of plainBytes(path, layer)) size += chunk.byteLength
+  for await (const chunk of bytes()) size += chunk.byteLength
   return size
 }
 
 /** The files of an image as one tar, without layers and whiteouts. */
-export async function* flatTarBytes(path: string, image: Image): Bytes {
-  yield* writtenBytes((core, output) =>
+export function flatTar(path: string, image: Image): Section {
+  return section((core, output) =>
     withLayerFiles(path, image.layers, (files) => core.mergeLayers(files, false, output, { compression: 'none' })),
   )
 }
 
-async function* document(name: string, value: unknown): Bytes {
+function section(write: (core: Binding, output: number) => Promise<unknown>): Section {
+  return {
+    toFile: async (fd) => {
+      await nativeCall((core) => write(core, fd))
+    },
+    bytes: () => writtenBytes(write),
+  }
+}
+
+function document(name: string, value: unknown): Iterable<Uint8Array | Section> {
   const bytes = Buffer.from(JSON.stringify(value))
-  yield* tarFile(name, bytes.byteLength, [bytes])
+  return tarFile(name, bytes.byteLength, bytes)
 }
 
 /** A word alone may be the name of a repository, or a tag. */

@@ -5,21 +5,38 @@ const blockSize = 512
 /** The highest size that a header's field holds in octal digits. */
 const largestOctal = 0o77_777_777_777
 
+/** A part of an archive that need not go through this process's hands. */
+export interface Section {
+  /** Writes it to a file, from the file's position on. */
+  readonly toFile: (fd: number) => Promise<void>
+  /** The same as bytes. */
+  readonly bytes: () => AsyncIterable<Uint8Array>
+}
+
+/** What an archive consists of, in its order. */
+export type Pieces = AsyncGenerator<Uint8Array | Section, void, void>
+
 /** A file of an archive, with its header and padding. Owner and time say nothing: equal content gives equal bytes. */
-export async function* tarFile(
-  name: string,
-  size: number,
-  content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, void> {
+export function* tarFile(name: string, size: number, content: Uint8Array | Section): Generator<Uint8Array | Section, void, void> {
   yield tarHeader(name, size, 'file')
-  let written = 0
-  for await (const chunk of content) {
-    written += chunk.byteLength
-    if (written > size) break
-    yield chunk
+  yield content instanceof Uint8Array ? content : sized(name, size, content)
+  if (size % blockSize > 0) yield Buffer.alloc(blockSize - (size % blockSize))
+}
+
+/** A part that is an error where it does not have its size. */
+function sized(name: string, size: number, { toFile, bytes }: Section): Section {
+  return {
+    toFile,
+    bytes: async function* () {
+      let given = 0
+      for await (const chunk of bytes()) {
+        given += chunk.byteLength
+        if (given > size) break
+        yield chunk
+      }
+      if (given !== size) throw new BoxError('ERR_BOX_SIZE_MISMATCH', `${name} does not have the ${size} bytes that were promised`)
+    },
   }
-  if (written !== size) throw new BoxError('ERR_BOX_SIZE_MISMATCH', `${name} does not have the ${size} bytes that were promised`)
-  yield Buffer.alloc((blockSize - (size % blockSize)) % blockSize)
 }
 
 /** A folder of an archive. */

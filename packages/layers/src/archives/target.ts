@@ -5,31 +5,39 @@ import { dirname, join, resolve } from 'node:path'
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { namesIn } from '../sessions.ts'
+import type { Pieces } from './tar-writer.ts'
 import { isThere } from '../absent.ts'
 import { removeTree } from '../unpacked/trees.ts'
 
 /** Writes to a file, which is there when it is complete, or to a stream, which ends then. */
-export async function writeTo(target: string | Writable, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<void> {
+export async function writeTo(target: string | Writable, pieces: Pieces, signal: AbortSignal | undefined): Promise<void> {
   if (typeof target === 'string') {
-    await writeFileWhole(target, bytes, signal)
+    await writeFileWhole(target, pieces, signal)
     return
   }
   try {
-    await pipeline(Readable.from(bytes, { objectMode: false }), target, signal === undefined ? {} : { signal })
+    await pipeline(Readable.from(bytesOf(pieces), { objectMode: false }), target, signal === undefined ? {} : { signal })
   } catch (error) {
     signal?.throwIfAborted()
     throw error
   }
 }
 
-async function writeFileWhole(path: string, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<void> {
+async function* bytesOf(pieces: Pieces): AsyncGenerator<Uint8Array, void, void> {
+  for await (const piece of pieces)
+    if (piece instanceof Uint8Array) yield piece
+    else yield* piece.bytes()
+}
+
+async function writeFileWhole(path: string, pieces: Pieces, signal: AbortSignal | undefined): Promise<void> {
   const temporary = besides(path)
   const file = await open(temporary, 'wx', 0o644)
   try {
     try {
-      for await (const chunk of bytes) {
+      for await (const piece of pieces) {
         signal?.throwIfAborted()
-        for (let done = 0; done < chunk.byteLength;) done += (await file.write(chunk, done)).bytesWritten
+        if (piece instanceof Uint8Array) await file.appendFile(piece)
+        else await piece.toFile(file.fd)
       }
     } finally {
       await file.close()

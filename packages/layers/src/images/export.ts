@@ -1,8 +1,9 @@
 import { BoxError, type Descriptor } from '@box/core'
 import { type ImageLayout, isDigest, layout } from '@box/oci'
 import type { Writable } from 'node:stream'
-import { dockerArchiveBytes, flatTarBytes, ociArchiveBytes } from '../archives/export.ts'
+import { dockerArchive, flatTar, ociArchive } from '../archives/export.ts'
 import { makeFolderWhole, writeTo } from '../archives/target.ts'
+import type { Pieces, Section } from '../archives/tar-writer.ts'
 import type { Image } from '../image.ts'
 import { nativeCall, nativeSync } from '../native.ts'
 import type { ExportOptions } from '../options.ts'
@@ -38,24 +39,28 @@ export async function exportImage(context: ExportContext, target: string | Writa
       return
     }
     case 'oci-archive':
-      await writeTo(target, ociArchiveBytes(images, descriptor, name), signal)
+      await writeTo(target, ociArchive(images, descriptor, name), signal)
       return
     case 'docker-archive': {
       const plainSize = async (diffID: Image['digest']): Promise<number | undefined> => (await layers.find(diffID))?.record.size
-      await writeTo(target, dockerArchiveBytes({ source: images, path, plainSize }, await context.image(), name), signal)
+      await writeTo(target, dockerArchive({ images, plainSize }, await context.image(), name), signal)
       return
     }
     case 'tar':
-      await writeTo(target, flatTarBytes(path, await context.image()), signal)
+      await writeTo(target, one(flatTar(path, await context.image())), signal)
       return
     case 'folder': {
-      const bytes = flatTarBytes(path, await context.image())
-      await makeFolderWhole(folderOf(target, format), (folder) => unpackTo(folder, bytes, context.unpack, signal))
+      const { bytes } = flatTar(path, await context.image())
+      await makeFolderWhole(folderOf(target, format), (folder) => unpackTo(folder, bytes(), context.unpack, signal))
       return
     }
     default:
       throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${JSON.stringify(format)} is not a format to export to`)
   }
+}
+
+async function* one(section: Section): Pieces {
+  yield section
 }
 
 /** The name by which an image was asked for; a digest is none. */

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { ImageLayer } from '../image.ts'
 import { nativeCall, nativeSync } from '../native.ts'
 
-type Binding = ReturnType<typeof native>
+export type Binding = ReturnType<typeof native>
 
 /** A layer as the native core reads it. */
 export type LayerFile = Parameters<Binding['readImageFiles']>[0][number]

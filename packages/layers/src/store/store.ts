@@ -55,7 +55,7 @@ import { mountRoot } from '../roots/mount.ts'
 import { OverlayRoot, marksOf } from '../roots/overlay-root.ts'
 import type { Session } from '../sessions.ts'
 import type { Durable } from '../unpacked/durable.ts'
-import type { UnpackedLayers } from '../unpacked/layers.ts'
+import type { LowerLayer, UnpackedLayers } from '../unpacked/layers.ts'
 import { unpackOptions } from '../unpacked/staging.ts'
 import type { Holds } from './holds.ts'
 import { lowersOf } from './lowers.ts'
@@ -86,6 +86,7 @@ export class Store implements LayerStore {
   readonly #roots = new Set<OverlayRoot>()
   /** Images do not change: those of late are not read again. */
   readonly #images = new Map<Digest, Image>()
+  readonly #lowers = new WeakMap<Image, readonly LowerLayer[]>()
   readonly #files = new WeakMap<Image, Promise<ImageFiles>>()
   #closing: Promise<void> | undefined
 
@@ -261,7 +262,8 @@ export class Store implements LayerStore {
             await lease.release()
           }
           const context = { privileges, empty: folders.empty, containers: folders.containers, newName: () => session.newName() }
-          const root = await mountRoot(context, image, await lowersOf(layers, image), options, closed).catch(async (error: unknown) => {
+          const make = (lowers: readonly LowerLayer[]): Promise<OverlayRoot> => mountRoot(context, image, lowers, options, closed)
+          const root = await this.#withLowers(layers, image, make).catch(async (error: unknown) => {
             await lease.release()
             throw error
           })
@@ -470,6 +472,21 @@ export class Store implements LayerStore {
   async #hold(digests: readonly Digest[]): Promise<void> {
     await this.#open().holds.add(digests)
     await this.#waitForPrune()
+  }
+
+  /** What was found before is there as long as nobody pruned it, which the mount finds out. */
+  async #withLowers<Value>(layers: UnpackedLayers, image: Image, use: (lowers: readonly LowerLayer[]) => Promise<Value>): Promise<Value> {
+    const known = this.#lowers.get(image)
+    if (known !== undefined)
+      try {
+        return await use(known)
+      } catch (error) {
+        this.#lowers.delete(image)
+        if (!(error instanceof BoxError) || error.code !== 'ERR_BOX_NOT_FOUND') throw error
+      }
+    const found = await lowersOf(layers, image)
+    this.#lowers.set(image, found)
+    return await use(found)
   }
 
   async #waitForPrune(): Promise<void> {

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use box_archive::image::{Below, FileTree, Listed, StoredLayer, list, merge, read_file, transcode};
+use box_archive::image::{Below, FileTree, Listed, StoredLayer, copy, list, merge, read_file, transcode};
 use box_archive::index::{Indexed, index};
 use box_archive::limits::Limits;
 use box_archive::pack::Packed;
@@ -123,6 +123,17 @@ pub fn transcode_layer(env: &Env, layer: LayerFile, output_fd: i32, options: Opt
         Ok(Packed { encoded, entries: 0, skipped: Vec::new() })
     };
     long_promise(env, work, |_, packed| Ok(pack::result(packed)))
+}
+
+/// Writes what is stored, as it is, to `outputFd`, from its position on.
+#[napi(catch_unwind, ts_return_type = "Promise<void>")]
+pub fn copy_stored(env: &Env, layer: LayerFile, output_fd: i32) -> napi::Result<Object<'_>> {
+    let prepared = stored(std::slice::from_ref(&layer)).and_then(|layers| Ok((layers, options::own(output_fd)?)));
+    let work = move || {
+        let (layers, output) = prepared?;
+        layers.iter().try_for_each(|layer| copy(layer, &output))
+    };
+    long_promise(env, work, |_, ()| Ok(()))
 }
 
 /// An entry of an archive.
