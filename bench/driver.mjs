@@ -15,6 +15,7 @@ export function startDriver(command, args, options = {}) {
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const ended = new Promise((resolve, reject) => child.once('error', reject).once('close', resolve))
   return {
+    pid: child.pid,
     run: async () => {
       child.stdin.write('go\n')
       const { value, done } = await answers.next()

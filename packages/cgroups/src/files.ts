@@ -1,4 +1,4 @@
-import { closeSync, constants, mkdirSync, openSync, readFileSync, readdirSync, rmdirSync, writeSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, readdirSync, readSync, rmdirSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { BoxError, type ErrorCode } from '@box/core'
 
@@ -14,7 +14,7 @@ export function read(folder: string, file: string): string | undefined {
   try {
     const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
     try {
-      return readFileSync(fd, 'utf8')
+      return textOf(fd)
     } finally {
       closeSync(fd)
     }
@@ -23,6 +23,16 @@ export function read(folder: string, file: string): string | undefined {
     if (['ENOENT', 'ENODEV', 'EOPNOTSUPP', 'EIO'].includes(errnoOf(error))) return undefined
     throw systemError(`${path} cannot be read`, error, 'read', path)
   }
+}
+
+/** Larger than nearly all of these files, so that one read takes all and the next one sees the end. */
+const buffer = Buffer.allocUnsafeSlow(16_384)
+
+/** As readFileSync, which asks for the size first (it is 0) and allocates for each read. */
+function textOf(fd: number): string {
+  let text = ''
+  for (let length = readSync(fd, buffer); length > 0; length = readSync(fd, buffer)) text += buffer.toString('latin1', 0, length)
+  return text
 }
 
 /** Writes at once. */

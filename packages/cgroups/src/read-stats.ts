@@ -12,10 +12,12 @@ export function readStats(places: Places, network: NetworkStats): Stats {
   const memoryV1 = places.v1.get('memory')
   const pidsV1 = places.v1.get('pids')
   const ioV1 = places.v1.get('io')
-  const memory: MemoryStats = memoryV1 === undefined ? v2.memoryStats(unified) : v1.memoryStats(reader(memoryV1))
-  const swap: SwapStats = memoryV1 === undefined ? v2.swapStats(unified) : v1.swapStats(reader(memoryV1))
+  const onV1 = reader(memoryV1)
+  const memory: MemoryStats = memoryV1 === undefined ? v2.memoryStats(unified) : v1.memoryStats(onV1)
+  const swap: SwapStats = memoryV1 === undefined ? v2.swapStats(unified) : v1.swapStats(onV1)
   const pids: PidsStats = pidsV1 === undefined ? v2.pidsStats(unified) : v1.pidsStats(reader(pidsV1))
-  const io: readonly IoDeviceStats[] = ioV1 === undefined ? v2.ioStats(unified) : v1.ioStats(reader(ioV1))
+  const io: readonly IoDeviceStats[] =
+    ioV1 === undefined ? (places.controllers.has('io') ? v2.ioStats(unified) : []) : v1.ioStats(reader(ioV1))
   return {
     time: Date.now(),
     cpu: cpuStats(places, unified),
@@ -50,6 +52,12 @@ function hugetlbStats(places: Places): Record<string, HugetlbStats> {
   return stats
 }
 
+/** Some files say several things: each is read once. */
 function reader(folder: string | undefined): Read {
-  return folder === undefined ? () => undefined : (file) => read(folder, file)
+  if (folder === undefined) return () => undefined
+  const texts = new Map<string, string | undefined>()
+  return (file) => {
+    if (!texts.has(file)) texts.set(file, read(folder, file))
+    return texts.get(file)
+  }
 }
