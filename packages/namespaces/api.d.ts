@@ -3,12 +3,14 @@
 // index.d.ts
 export * from './capabilities.ts';
 export * from './handle.ts';
+export * from './landlock.ts';
 export { launch, spawn } from './launch.ts';
 export * from './mounts.ts';
 export * from './options.ts';
 export { plan, Plan } from './plan.ts';
 export * from './probe.ts';
 export type * from './plan/steps.ts';
+export type * from './scheduling.ts';
 export * from './seccomp.ts';
 export { defaultSeccompProfile } from './seccomp/default-profile.ts';
 export { createUserNamespace, type UserNamespace } from './user-namespace.ts';
@@ -86,6 +88,37 @@ export interface Process extends ProcessTarget {
     /** Kills the process where it still runs, waits for its end, closes the streams and the pidfd. Idempotent. */
     close(): Promise<void>;
     [Symbol.asyncDispose](): Promise<void>;
+}
+
+// landlock.d.ts
+/** Rights on files (landlock(7)), in the order of the kernel's bits. */
+export declare const landlockFileRights: readonly ['execute', 'writeFile', 'readFile', 'readDir', 'removeDir', 'removeFile', 'makeChar', 'makeDir', 'makeReg', 'makeSock', 'makeFifo', 'makeBlock', 'makeSym', 'refer', 'truncate', 'ioctlDev'];
+/** A right on a file, or on what is below a folder (`LANDLOCK_ACCESS_FS_…`). `refer` needs Linux 5.19, `truncate` 6.2, `ioctlDev` 6.10. */
+export type LandlockFileRight = (typeof landlockFileRights)[number];
+/** Reading files and folders, and executing programs. */
+export declare const landlockReadOnly: readonly LandlockFileRight[];
+/** What is allowed at a path, and below it where it is a folder. */
+export interface LandlockPath {
+    /** An absolute path in the process's own file tree. It must be there. */
+    readonly path: string;
+    /** Of a file that is no folder only execute, writeFile, readFile, truncate and ioctlDev count. */
+    readonly allow: readonly LandlockFileRight[];
+}
+/**
+ * What the process and all that it starts may do, whatever their user may (landlock(7)). It needs no privilege and no namespace.
+ * Each part that is given forbids everything of its kind but what it names; a part that is left out restricts nothing.
+ */
+export interface Landlock {
+    /** All rights on files but these are taken. The program itself and its loader must be among them. What was opened before stays open. */
+    readonly files?: readonly LandlockPath[] | undefined;
+    /** The TCP ports that sockets may be bound to: 0 is any that the kernel chooses. From Linux 6.7. */
+    readonly bindTcp?: readonly number[] | undefined;
+    /** The TCP ports that may be connected to. From Linux 6.7. */
+    readonly connectTcp?: readonly number[] | undefined;
+    /** What cannot be reached outside of the restricted processes: abstract unix sockets, signals. From Linux 6.12. */
+    readonly scopes?: readonly ('abstractUnixSockets' | 'signals')[] | undefined;
+    /** Leaves out what the kernel does not know. Default: false, that is `ERR_BOX_UNSUPPORTED`. */
+    readonly bestEffort?: boolean | undefined;
 }
 
 // launch.d.ts
@@ -177,7 +210,9 @@ export declare const standardReadOnlyPaths: readonly string[];
 // options.d.ts
 import type { CgroupTarget, IdMapping, ProcessTarget, Root } from '@box/core';
 import type { Capabilities, CapabilityName } from './capabilities.ts';
+import type { Landlock } from './landlock.ts';
 import type { Device, Mount, Propagation } from './mounts.ts';
+import type { IoPriority, MemoryPolicy, Scheduler } from './scheduling.ts';
 import type { SeccompProfile } from './seccomp.ts';
 /** The kinds of namespace, by the names of the runtime specification (config-linux.md, "Namespaces"; namespaces(7)). */
 export type NamespaceKind = 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup';
@@ -258,6 +293,18 @@ export interface SpawnOptions {
     } | undefined;
     /** From -1000 to 1000 (proc_pid_oom_score_adj(5)). Default: the caller's. */
     readonly oomScoreAdj?: number | undefined;
+    /** Default: the caller's. A policy above the caller's needs CAP_SYS_NICE in the host's user namespace. */
+    readonly scheduler?: Scheduler | undefined;
+    /** Default: the caller's. */
+    readonly ioPriority?: IoPriority | undefined;
+    /** The processors that the process may run on, from 0. Default: the caller's. */
+    readonly cpuAffinity?: readonly number[] | undefined;
+    /** Default: the caller's. */
+    readonly memoryPolicy?: MemoryPolicy | undefined;
+    /** What the process is told of the machine (personality(2)): `linux32` makes uname(2) say i686. Default: the caller's. */
+    readonly personality?: 'linux' | 'linux32' | undefined;
+    /** The name of a new session keyring (session-keyring(7)). Default: the caller's keyring. */
+    readonly sessionKeyring?: string | undefined;
     /** The user and groups. Default: in a new user namespace 0 and 0, else the caller's. */
     readonly user?: User | undefined;
     /** The file mode creation mask. Default: 0o022. */
@@ -269,6 +316,11 @@ export interface SpawnOptions {
     readonly capabilities?: readonly CapabilityName[] | Capabilities | undefined;
     /** Whether the program and all it starts can gain no privilege by execve (PR_SET_NO_NEW_PRIVS). Default: false. */
     readonly noNewPrivileges?: boolean | undefined;
+    /**
+     * What files, TCP ports and processes outside the process can reach, whatever its user may (landlock(7)). Sets `noNewPrivileges`.
+     * Default: no restriction.
+     */
+    readonly landlock?: Landlock | undefined;
     /** A filter of system calls (runtime-spec config-linux.md, "Seccomp"). Default: none. */
     readonly seccomp?: SeccompProfile | undefined;
     /** The environment. Default: only `PATH`, with the usual folders; nothing is inherited unless it is given. */
@@ -367,6 +419,16 @@ export type PrepareStep = {
     readonly major: number;
     readonly minor: number;
 };
+/** What is forbidden by its bits, and the exceptions. */
+export interface LandlockStep {
+    readonly do: 'landlock';
+    readonly bestEffort: boolean;
+    readonly files: bigint;
+    readonly network: bigint;
+    readonly scopes: bigint;
+    readonly paths: readonly (readonly [string, bigint])[];
+    readonly ports: readonly (readonly [number, bigint])[];
+}
 export type EnterStep = {
     readonly do: 'become';
     readonly uid: number;
@@ -482,6 +544,32 @@ export type EnterStep = {
     readonly do: 'seccomp';
     readonly flags: number;
     readonly filter: Uint8Array;
+} | LandlockStep | {
+    readonly do: 'scheduler';
+    readonly policy: number;
+    readonly flags: number;
+    readonly nice: number;
+    readonly priority: number;
+    /** Nanoseconds. */
+    readonly runtime: bigint;
+    readonly deadline: bigint;
+    readonly period: bigint;
+} | {
+    readonly do: 'ioPriority';
+    readonly value: number;
+} | {
+    readonly do: 'affinity';
+    readonly processors: readonly number[];
+} | {
+    readonly do: 'memoryPolicy';
+    readonly mode: number;
+    readonly nodes: readonly number[];
+} | {
+    readonly do: 'personality';
+    readonly value: number;
+} | {
+    readonly do: 'sessionKeyring';
+    readonly name: string;
 };
 /** What is launched. */
 export interface PlanData {
@@ -521,6 +609,34 @@ export interface Feature {
  * The namespaces are tried as this caller would use them: an ordinary user's come with a new user namespace.
  */
 export declare function probe(): Promise<readonly Feature[]>;
+
+// scheduling.d.ts
+/** How a process is scheduled (sched(7), sched_setattr(2)). */
+export interface Scheduler {
+    readonly policy: 'other' | 'batch' | 'idle' | 'fifo' | 'rr' | 'deadline';
+    /** From -20 to 19, of `other` and `batch`. Default: 0. */
+    readonly nice?: number | undefined;
+    /** From 1 to 99, of `fifo` and `rr`. */
+    readonly priority?: number | undefined;
+    /** Nanoseconds, of `deadline`: how much of each period, by when, how long a period is. */
+    readonly runtime?: number | undefined;
+    readonly deadline?: number | undefined;
+    readonly period?: number | undefined;
+    /** Whether children fall back to `other` (SCHED_FLAG_RESET_ON_FORK), and whether unused time is reclaimed, or its overrun told. */
+    readonly flags?: readonly ('resetOnFork' | 'reclaim' | 'overrun')[] | undefined;
+}
+/** The order in which a process's reads and writes are served (ioprio_set(2)). */
+export interface IoPriority {
+    readonly class: 'realtime' | 'bestEffort' | 'idle';
+    /** From 0, the highest, to 7. Default: 4, and 0 for `idle`. */
+    readonly priority?: number | undefined;
+}
+/** On which NUMA nodes memory is taken (set_mempolicy(2)). */
+export interface MemoryPolicy {
+    readonly mode: 'default' | 'preferred' | 'bind' | 'interleave' | 'local' | 'preferredMany' | 'weightedInterleave';
+    /** Default: none, as `default` and `local` need it. */
+    readonly nodes?: readonly number[] | undefined;
+}
 
 // seccomp.d.ts
 /** A filter of system calls, as the runtime specification writes it (config-linux.md, "Seccomp"). */

@@ -11,5 +11,7 @@ export function hintOf(failure: FailureObject): string | undefined {
   if (syscall === 'fsmount' || (syscall === 'fsconfig' && errno === 'EPERM'))
     return 'inside another container the kernel allows a new proc or sysfs only where the outer one hides nothing of its own'
   if (step === 'open the cgroup' && errno === 'ENOENT') return 'make the cgroup before the process'
+  if (step === 'restrict by landlock' && code === 'ERR_BOX_UNSUPPORTED')
+    return 'this kernel lacks landlock or a right that was asked for: ask for less, or take what there is with bestEffort'
   return undefined
 }

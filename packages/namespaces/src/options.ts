@@ -1,6 +1,8 @@
 import type { CgroupTarget, IdMapping, ProcessTarget, Root } from '@box/core'
 import type { Capabilities, CapabilityName } from './capabilities.ts'
+import type { Landlock } from './landlock.ts'
 import type { Device, Mount, Propagation } from './mounts.ts'
+import type { IoPriority, MemoryPolicy, Scheduler } from './scheduling.ts'
 import type { SeccompProfile } from './seccomp.ts'
 
 /** The kinds of namespace, by the names of the runtime specification (config-linux.md, "Namespaces"; namespaces(7)). */
@@ -105,6 +107,18 @@ export interface SpawnOptions {
   readonly rlimits?: { readonly [Name in ResourceLimitName]?: ResourceLimit | undefined } | undefined
   /** From -1000 to 1000 (proc_pid_oom_score_adj(5)). Default: the caller's. */
   readonly oomScoreAdj?: number | undefined
+  /** Default: the caller's. A policy above the caller's needs CAP_SYS_NICE in the host's user namespace. */
+  readonly scheduler?: Scheduler | undefined
+  /** Default: the caller's. */
+  readonly ioPriority?: IoPriority | undefined
+  /** The processors that the process may run on, from 0. Default: the caller's. */
+  readonly cpuAffinity?: readonly number[] | undefined
+  /** Default: the caller's. */
+  readonly memoryPolicy?: MemoryPolicy | undefined
+  /** What the process is told of the machine (personality(2)): `linux32` makes uname(2) say i686. Default: the caller's. */
+  readonly personality?: 'linux' | 'linux32' | undefined
+  /** The name of a new session keyring (session-keyring(7)). Default: the caller's keyring. */
+  readonly sessionKeyring?: string | undefined
 
   /** The user and groups. Default: in a new user namespace 0 and 0, else the caller's. */
   readonly user?: User | undefined
@@ -117,6 +131,11 @@ export interface SpawnOptions {
   readonly capabilities?: readonly CapabilityName[] | Capabilities | undefined
   /** Whether the program and all it starts can gain no privilege by execve (PR_SET_NO_NEW_PRIVS). Default: false. */
   readonly noNewPrivileges?: boolean | undefined
+  /**
+   * What files, TCP ports and processes outside the process can reach, whatever its user may (landlock(7)). Sets `noNewPrivileges`.
+   * Default: no restriction.
+   */
+  readonly landlock?: Landlock | undefined
   /** A filter of system calls (runtime-spec config-linux.md, "Seccomp"). Default: none. */
   readonly seccomp?: SeccompProfile | undefined
 

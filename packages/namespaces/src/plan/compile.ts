@@ -7,6 +7,7 @@ import { compileFilesystem } from './filesystem.ts'
 import { compileIdentity, rootOf } from './identity.ts'
 import { absolute, invalid, text, whole } from './invalid.ts'
 import { type Namespaces, decideNamespaces, joinsOf, mapText } from './namespaces.ts'
+import { landlockStep } from './landlock.ts'
 import { compileResources } from './resources.ts'
 import { compileSeccomp } from '../seccomp/compile.ts'
 import type { PlanData } from './steps.ts'
@@ -37,11 +38,15 @@ export function compile(command: readonly string[], options: SpawnOptions, conte
   compileFilesystem(options, namespaces, context, draft)
   draft.add({ do: 'umask', mask: whole('umask', options.umask ?? 0o022, 0, 0o777) })
   draft.add({ do: 'directory', path: directoryOf(options, namespaces, context) })
+  if (options.sessionKeyring !== undefined) draft.add({ do: 'sessionKeyring', name: keyringOf(options.sessionKeyring) })
+  const noNewPrivileges = options.noNewPrivileges ?? options.landlock !== undefined
+  if (options.landlock !== undefined && !noNewPrivileges) throw invalid('noNewPrivileges', false, 'possible with landlock')
   // Without no_new_privs a filter needs CAP_SYS_ADMIN, which the change of the user takes away.
-  if (options.noNewPrivileges !== true) compileFilter(options, draft)
+  if (!noNewPrivileges) compileFilter(options, draft)
   compileIdentity(options, namespaces, privileged, draft)
-  if (options.noNewPrivileges === true) {
+  if (noNewPrivileges) {
     draft.add({ do: 'noNewPrivileges' })
+    if (options.landlock !== undefined) draft.add(landlockStep(options.landlock))
     compileFilter(options, draft)
   }
   return {
@@ -109,6 +114,12 @@ function compileNames(options: SpawnOptions, namespaces: Namespaces, draft: Draf
 
 function nameOf(option: string, name: string): string {
   if (Buffer.byteLength(text(option, name)) > 64) throw invalid(option, name, 'a name of at most 64 bytes')
+  return name
+}
+
+/** A keyring's name may not begin with a dot: those are the kernel's own. */
+function keyringOf(name: string): string {
+  if (!/^[^.\0][^\0]{0,199}$/.test(name)) throw invalid('sessionKeyring', name, 'a name of 1 to 200 characters that begins with no dot')
   return name
 }
 

@@ -265,6 +265,52 @@ function enterStep(writer: Writer, step: EnterStep, slot: SlotNumber): void {
       writer.u32(step.flags)
       writer.block(step.filter)
       break
+    case 'landlock':
+      writer.u8(29)
+      writer.u32(step.bestEffort ? 1 : 0)
+      writer.u64(step.files)
+      writer.u64(step.network)
+      writer.u64(step.scopes)
+      writer.list(step.paths, ([path, rights]) => {
+        writer.string(path)
+        writer.u64(rights)
+      })
+      writer.list(step.ports, ([port, rights]) => {
+        writer.u16(port)
+        writer.u64(rights)
+      })
+      break
+    case 'scheduler':
+      writer.u8(30)
+      writer.u32(step.policy)
+      writer.u64(BigInt(step.flags))
+      writer.u32(step.nice)
+      writer.u32(step.priority)
+      writer.u64(step.runtime)
+      writer.u64(step.deadline)
+      writer.u64(step.period)
+      break
+    case 'ioPriority':
+      writer.u8(31)
+      writer.u32(step.value)
+      break
+    case 'affinity':
+      writer.u8(32)
+      writer.list(step.processors, (processor) => writer.u32(processor))
+      break
+    case 'memoryPolicy':
+      writer.u8(33)
+      writer.u32(step.mode)
+      writer.list(step.nodes, (node) => writer.u32(node))
+      break
+    case 'personality':
+      writer.u8(34)
+      writer.u32(step.value)
+      break
+    case 'sessionKeyring':
+      writer.u8(35)
+      writer.string(step.name)
+      break
   }
 }
 

@@ -118,18 +118,32 @@ function enterText(step: EnterStep, name: Name): string {
     case 'terminal':
       return `new terminal of ${step.own ? 'the devpts that is mounted' : '/dev/ptmx'}, ${step.columns}×${step.rows}${step.owner === undefined ? '' : `, of user ${step.owner}`}${step.console === undefined ? '' : `, bound at ${step.console}`}`
     case 'bounding':
-      return `bounding set ${capabilityText(step.capabilities)}`
+      return `bounding set ${bitText(step.capabilities)}`
     case 'user':
       return `user ${step.uid}, group ${step.gid}${step.groups === undefined ? '' : `, additional groups ${step.groups.join(', ') || 'none'}`}`
     case 'capabilities':
-      return `capabilities: effective ${capabilityText(step.effective)}; permitted ${capabilityText(step.permitted)}; inheritable ${capabilityText(step.inheritable)}; ambient ${capabilityText(step.ambient)}`
+      return `capabilities: effective ${bitText(step.effective)}; permitted ${bitText(step.permitted)}; inheritable ${bitText(step.inheritable)}; ambient ${bitText(step.ambient)}`
     case 'noNewPrivileges':
       return 'no new privileges'
     case 'seccomp':
       return `filter of ${step.filter.length / 8} instructions`
+    case 'landlock':
+      return `landlock: files ${bitText(step.files)}, network ${bitText(step.network)}, scopes ${bitText(step.scopes)}${extras([...step.paths.map(([path, rights]) => `${path} ${bitText(rights)}`), ...step.ports.map(([port, rights]) => `port ${port} ${bitText(rights)}`)])}`
+    case 'scheduler':
+      return `scheduler: policy ${step.policy}, flags ${step.flags}, nice ${step.nice}, priority ${step.priority}, runtime ${step.runtime} ns, deadline ${step.deadline} ns, period ${step.period} ns`
+    case 'ioPriority':
+      return `I/O priority: class ${step.value >> 13}, ${step.value & 0x1fff}`
+    case 'affinity':
+      return `processors ${step.processors.join(', ')}`
+    case 'memoryPolicy':
+      return `memory policy ${step.mode}${extras(step.nodes.map((node) => `node ${node}`))}`
+    case 'personality':
+      return `personality ${bitText(BigInt(step.value))}`
+    case 'sessionKeyring':
+      return `new session keyring ${step.name}`
   }
 }
 
-function capabilityText(set: bigint): string {
-  return `0x${set.toString(16)}`
+function bitText(bits: bigint): string {
+  return `0x${bits.toString(16)}`
 }

@@ -2,6 +2,7 @@ import type { SpawnOptions } from '../options.ts'
 import type { Draft } from './draft.ts'
 import { resourceNames } from './encode.ts'
 import { invalid, whole } from './invalid.ts'
+import { compileScheduling } from './scheduling.ts'
 
 /** The steps that limit the process. They come first: in a user namespace of its own a process can raise nothing. */
 export function compileResources(options: SpawnOptions, draft: Draft): void {
@@ -14,6 +15,7 @@ export function compileResources(options: SpawnOptions, draft: Draft): void {
     draft.add({ do: 'rlimit', resource: name, soft, hard })
   }
   if (options.oomScoreAdj !== undefined) draft.add({ do: 'oomScoreAdj', value: whole('oomScoreAdj', options.oomScoreAdj, -1000, 1000) })
+  compileScheduling(options, draft)
 }
 
 function limit(name: string, value: number): number {

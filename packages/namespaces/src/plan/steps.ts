@@ -26,6 +26,17 @@ export type PrepareStep =
   | { readonly do: 'tree'; readonly slot: SlotReference; readonly recursive: boolean; readonly attributes: readonly Attribute[] }
   | { readonly do: 'device'; readonly path: string; readonly type: 'char' | 'block'; readonly major: number; readonly minor: number }
 
+/** What is forbidden by its bits, and the exceptions. */
+export interface LandlockStep {
+  readonly do: 'landlock'
+  readonly bestEffort: boolean
+  readonly files: bigint
+  readonly network: bigint
+  readonly scopes: bigint
+  readonly paths: readonly (readonly [string, bigint])[]
+  readonly ports: readonly (readonly [number, bigint])[]
+}
+
 export type EnterStep =
   | { readonly do: 'become'; readonly uid: number; readonly gid: number }
   | { readonly do: 'hostname'; readonly name: string }
@@ -98,6 +109,23 @@ export type EnterStep =
     }
   | { readonly do: 'noNewPrivileges' }
   | { readonly do: 'seccomp'; readonly flags: number; readonly filter: Uint8Array }
+  | LandlockStep
+  | {
+      readonly do: 'scheduler'
+      readonly policy: number
+      readonly flags: number
+      readonly nice: number
+      readonly priority: number
+      /** Nanoseconds. */
+      readonly runtime: bigint
+      readonly deadline: bigint
+      readonly period: bigint
+    }
+  | { readonly do: 'ioPriority'; readonly value: number }
+  | { readonly do: 'affinity'; readonly processors: readonly number[] }
+  | { readonly do: 'memoryPolicy'; readonly mode: number; readonly nodes: readonly number[] }
+  | { readonly do: 'personality'; readonly value: number }
+  | { readonly do: 'sessionKeyring'; readonly name: string }
 
 /** What is launched. */
 export interface PlanData {

@@ -8,12 +8,13 @@ use rustix::io::Errno;
 
 use crate::clone::await_maker;
 use crate::device::{self, Node};
+use crate::landlock::{self, Rules};
 use crate::launch::{Cgroups, Descriptors};
 use crate::mount::{self, Settings, Source};
 use crate::start::write_proc;
 use crate::stop::{Context, Result, during, refused};
 use crate::terminal::{self, Request};
-use crate::{exec, identity, network, offer, resolve, sys};
+use crate::{exec, identity, network, offer, resolve, scheduling, sys};
 
 /// Does all steps and becomes the program. Comes back with the reason why not.
 pub fn enter(plan: &Plan<'_>, given: &Descriptors<'_>, cgroups: &Cgroups, barrier: &OwnedFd) -> Result<()> {
@@ -97,6 +98,14 @@ impl Child<'_> {
             }
             Step::NoNewPrivileges => sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1).call("prctl"),
             Step::Seccomp { flags, filter } => sys::seccomp(flags, filter).call("seccomp"),
+            Step::Landlock { best_effort, files, network, scopes, ref paths, ref ports } => {
+                let rules = Rules { best_effort: best_effort != 0, files, network, scopes, paths, ports };
+                landlock::restrict(self.root()?, &rules)
+            }
+            Step::SessionKeyring(name) => sys::join_session_keyring(name).call("keyctl"),
+            Step::Scheduler { .. } | Step::IoPriority(_) | Step::Affinity(_) | Step::MemoryPolicy { .. } | Step::Personality(_) => {
+                scheduling::set(step)
+            }
             _ => self.perform_in_root(step),
         }
     }

@@ -269,3 +269,110 @@ pub fn loopback_up(socket: BorrowedFd<'_>) -> Result<()> {
         check(c_long::from(libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request))).map(drop)
     }
 }
+
+/// The version of the landlock interface that the kernel has.
+pub fn landlock_version() -> Result<u32> {
+    const LANDLOCK_CREATE_RULESET_VERSION: u32 = 1;
+    // SAFETY: no structure is passed.
+    let version =
+        check(unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<c_void>(), 0, LANDLOCK_CREATE_RULESET_VERSION) })?;
+    Ok(u32::try_from(version).unwrap_or(0))
+}
+
+/// landlock_create_ruleset(2). An older kernel takes a structure whose end it does not know where that is zero.
+pub fn landlock_create_ruleset(files: u64, network: u64, scopes: u64) -> Result<OwnedFd> {
+    let attributes: [u64; 3] = [files, network, scopes];
+    let known = attributes.iter().rposition(|rights| *rights != 0).map_or(1, |last| last + 1);
+    // SAFETY: the structure is at least as long as is said.
+    let ruleset = check(unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, attributes.as_ptr(), known * size_of::<u64>(), 0) })?;
+    // SAFETY: the kernel has made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(ruleset).unwrap_or(-1)) })
+}
+
+/// struct landlock_path_beneath_attr, which is packed.
+#[repr(C, packed)]
+struct PathBeneath {
+    allowed: u64,
+    parent: RawFd,
+}
+
+/// landlock_add_rule(2) for what is at and below a file.
+pub fn landlock_add_path(ruleset: BorrowedFd<'_>, place: BorrowedFd<'_>, allowed: u64) -> Result<()> {
+    const LANDLOCK_RULE_PATH_BENEATH: c_int = 1;
+    let rule = PathBeneath { allowed, parent: place.as_raw_fd() };
+    // SAFETY: the structure is valid for the call.
+    check(unsafe { libc::syscall(libc::SYS_landlock_add_rule, ruleset.as_raw_fd(), LANDLOCK_RULE_PATH_BENEATH, &raw const rule, 0) })
+        .map(drop)
+}
+
+/// landlock_add_rule(2) for a TCP port.
+pub fn landlock_add_port(ruleset: BorrowedFd<'_>, port: u16, allowed: u64) -> Result<()> {
+    const LANDLOCK_RULE_NET_PORT: c_int = 2;
+    let rule: [u64; 2] = [allowed, u64::from(port)];
+    // SAFETY: struct landlock_net_port_attr is these two numbers.
+    check(unsafe { libc::syscall(libc::SYS_landlock_add_rule, ruleset.as_raw_fd(), LANDLOCK_RULE_NET_PORT, rule.as_ptr(), 0) }).map(drop)
+}
+
+/// landlock_restrict_self(2).
+pub fn landlock_restrict_self(ruleset: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: numbers only.
+    check(unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0) }).map(drop)
+}
+
+/// struct sched_attr, in its first size.
+#[repr(C)]
+pub struct SchedulerAttributes {
+    size: u32,
+    policy: u32,
+    flags: u64,
+    nice: i32,
+    priority: u32,
+    times: [u64; 3],
+}
+
+impl SchedulerAttributes {
+    /// `times` are runtime, deadline and period.
+    pub fn new((policy, flags): (u32, u64), (nice, priority): (i32, u32), times: [u64; 3]) -> Self {
+        Self { size: u32::try_from(size_of::<Self>()).unwrap_or(0), policy, flags, nice, priority, times }
+    }
+}
+
+/// sched_setattr(2) of this process.
+pub fn sched_setattr(attributes: &SchedulerAttributes) -> Result<()> {
+    // SAFETY: the structure is valid for the call and says its size.
+    check(unsafe { libc::syscall(libc::SYS_sched_setattr, 0, std::ptr::from_ref(attributes), 0) }).map(drop)
+}
+
+/// ioprio_set(2) of this process.
+pub fn ioprio_set(value: u32) -> Result<()> {
+    const IOPRIO_WHO_PROCESS: c_int = 1;
+    // SAFETY: numbers only.
+    check(unsafe { libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, value) }).map(drop)
+}
+
+/// sched_setaffinity(2) of this process.
+pub fn sched_setaffinity(mask: &[u64]) -> Result<()> {
+    // SAFETY: the length is that of the slice.
+    check(unsafe { libc::syscall(libc::SYS_sched_setaffinity, 0, size_of_val(mask), mask.as_ptr()) }).map(drop)
+}
+
+/// set_mempolicy(2).
+pub fn set_mempolicy(mode: u32, nodes: &[u64]) -> Result<()> {
+    // The kernel counts one bit less than it is told.
+    let bits = if nodes.is_empty() { 0 } else { nodes.len() * 64 + 1 };
+    // SAFETY: the mask has as many bits as the kernel reads.
+    check(unsafe { libc::syscall(libc::SYS_set_mempolicy, mode, nodes.as_ptr(), bits) }).map(drop)
+}
+
+/// personality(2).
+pub fn personality(value: u32) -> Result<()> {
+    // SAFETY: a number only.
+    check(unsafe { libc::syscall(libc::SYS_personality, value) }).map(drop)
+}
+
+/// keyctl(2), KEYCTL_JOIN_SESSION_KEYRING.
+pub fn join_session_keyring(name: &CStr) -> Result<()> {
+    const KEYCTL_JOIN_SESSION_KEYRING: c_int = 1;
+    // SAFETY: a valid string.
+    check(unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name.as_ptr()) }).map(drop)
+}

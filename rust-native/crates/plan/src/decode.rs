@@ -104,6 +104,28 @@ fn step<'a>(reader: &mut Reader<'a>) -> Result<Step<'a>, Malformed> {
             parameters: reader.list(|reader| Ok((reader.string()?, reader.string()?)))?,
         },
         28 => Step::OfferNamespace(reader.string()?),
+        29 => Step::Landlock {
+            best_effort: reader.u32()?,
+            files: reader.u64()?,
+            network: reader.u64()?,
+            scopes: reader.u64()?,
+            paths: reader.list(|reader| Ok((reader.string()?, reader.u64()?)))?,
+            ports: reader.list(|reader| Ok((reader.u16()?, reader.u64()?)))?,
+        },
+        30 => Step::Scheduler {
+            policy: reader.u32()?,
+            flags: reader.u64()?,
+            nice: reader.i32()?,
+            priority: reader.u32()?,
+            runtime: reader.u64()?,
+            deadline: reader.u64()?,
+            period: reader.u64()?,
+        },
+        31 => Step::IoPriority(reader.u32()?),
+        32 => Step::Affinity(reader.list(Reader::u32)?),
+        33 => Step::MemoryPolicy { mode: reader.u32()?, nodes: reader.list(Reader::u32)? },
+        34 => Step::Personality(reader.u32()?),
+        35 => Step::SessionKeyring(reader.string()?),
         _ => return Err(Malformed),
     })
 }

@@ -100,9 +100,7 @@ fn step(out: &mut Writer, one: &Step<'_>) {
         }
         Step::User { uid, gid, set_groups, ref groups } => {
             out.u8(23).u32(uid).u32(gid).u32(set_groups);
-            out.list(groups, |out, group| {
-                out.u32(*group);
-            });
+            out.numbers(groups);
         }
         Step::Capabilities { effective, permitted, inheritable, ambient } => {
             out.u8(24).u64(effective).u64(permitted).u64(inheritable).u64(ambient);
@@ -120,6 +118,28 @@ fn step(out: &mut Writer, one: &Step<'_>) {
             out.pairs(parameters);
         }
         Step::OfferNamespace(name) => out.u8(28).string(name),
+        Step::Landlock { best_effort, files, network, scopes, ref paths, ref ports } => {
+            out.u8(29).u32(best_effort).u64(files).u64(network).u64(scopes);
+            out.list(paths, |out, (path, rights)| {
+                out.string(path);
+                out.u64(*rights);
+            });
+            out.list(ports, |out, (port, rights)| {
+                out.u16(*port).u64(*rights);
+            });
+        }
+        Step::Scheduler { policy, flags, nice, priority, runtime, deadline, period } => {
+            out.u8(30).u32(policy).u64(flags).u32(nice.cast_unsigned()).u32(priority).u64(runtime).u64(deadline).u64(period);
+        }
+        Step::IoPriority(value) => {
+            out.u8(31).u32(value);
+        }
+        Step::Affinity(ref processors) => out.u8(32).numbers(processors),
+        Step::MemoryPolicy { mode, ref nodes } => out.u8(33).u32(mode).numbers(nodes),
+        Step::Personality(value) => {
+            out.u8(34).u32(value);
+        }
+        Step::SessionKeyring(name) => out.u8(35).string(name),
     }
 }
 
@@ -166,6 +186,12 @@ impl Writer {
         for item in items {
             write(self, item);
         }
+    }
+
+    fn numbers(&mut self, numbers: &[u32]) {
+        self.list(numbers, |out, number| {
+            out.u32(*number);
+        });
     }
 
     fn pairs(&mut self, pairs: &[(&CStr, &CStr)]) {

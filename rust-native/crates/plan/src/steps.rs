@@ -260,6 +260,53 @@ pub enum Step<'a> {
     },
     /// Sends a namespace back, by its name in /proc/self/ns.
     OfferNamespace(&'a CStr),
+    /// landlock(7): what is handled is forbidden where no rule allows it.
+    Landlock {
+        /// Whether what the kernel does not know is left out.
+        best_effort: u32,
+        /// `LANDLOCK_ACCESS_FS_…`.
+        files: u64,
+        /// `LANDLOCK_ACCESS_NET_…`.
+        network: u64,
+        /// `LANDLOCK_SCOPE_…`.
+        scopes: u64,
+        /// Paths, and what is allowed at and below each.
+        paths: Vec<(&'a CStr, u64)>,
+        /// TCP ports, and what is allowed with each.
+        ports: Vec<(u16, u64)>,
+    },
+    /// sched_setattr(2).
+    Scheduler {
+        /// `SCHED_…`.
+        policy: u32,
+        /// `SCHED_FLAG_…`.
+        flags: u64,
+        /// From -20 to 19.
+        nice: i32,
+        /// Of the realtime policies.
+        priority: u32,
+        /// In nanoseconds, of `SCHED_DEADLINE`.
+        runtime: u64,
+        /// In nanoseconds, of `SCHED_DEADLINE`.
+        deadline: u64,
+        /// In nanoseconds, of `SCHED_DEADLINE`.
+        period: u64,
+    },
+    /// ioprio_set(2): class and priority in one number.
+    IoPriority(u32),
+    /// sched_setaffinity(2).
+    Affinity(Vec<u32>),
+    /// set_mempolicy(2).
+    MemoryPolicy {
+        /// `MPOL_…`.
+        mode: u32,
+        /// The nodes.
+        nodes: Vec<u32>,
+    },
+    /// personality(2).
+    Personality(u32),
+    /// keyctl(2), KEYCTL_JOIN_SESSION_KEYRING, of a new keyring of that name.
+    SessionKeyring(&'a CStr),
 }
 
 impl Prepare<'_> {
@@ -304,6 +351,13 @@ impl Step<'_> {
             Self::Seccomp { .. } => "install the system call filter",
             Self::OfferOverlay { .. } => "mount the overlay",
             Self::OfferNamespace(_) => "open the namespace",
+            Self::Landlock { .. } => "restrict by landlock",
+            Self::Scheduler { .. } => "set the scheduler",
+            Self::IoPriority(_) => "set the I/O priority",
+            Self::Affinity(_) => "set the CPU affinity",
+            Self::MemoryPolicy { .. } => "set the memory policy",
+            Self::Personality(_) => "set the personality",
+            Self::SessionKeyring(_) => "make the session keyring",
         }
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn failure_of(stop: Stop) -> Failure {
         "ERR_BOX_COMMAND_NOT_FOUND" => Some("ERR_BOX_COMMAND_NOT_FOUND"),
         LOST => Some(LOST),
         "ERR_BOX_STATE" => Some("ERR_BOX_STATE"),
+        "ERR_BOX_UNSUPPORTED" => Some("ERR_BOX_UNSUPPORTED"),
         "ERR_BOX_INVALID_ARGUMENT" => Some("ERR_BOX_INVALID_ARGUMENT"),
         _ => None,
     };

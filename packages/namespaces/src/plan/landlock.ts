@@ -1,0 +1,41 @@
+import { type Landlock, type LandlockFileRight, landlockFileRights } from '../landlock.ts'
+import { absolute, invalid, whole } from './invalid.ts'
+import type { LandlockStep } from './steps.ts'
+
+const bind = 1n
+const connect = 2n
+const scopeBits = { abstractUnixSockets: 1n, signals: 2n } as const
+
+/** The step that restricts the process. */
+export function landlockStep(landlock: Landlock): LandlockStep {
+  const { files, bindTcp, connectTcp, scopes } = landlock
+  const ports = new Map<number, bigint>()
+  const allow = (option: string, list: readonly number[] | undefined, right: bigint): void => {
+    for (const port of list ?? []) ports.set(whole(option, port, 0, 0xffff), (ports.get(port) ?? 0n) | right)
+  }
+  allow('landlock.bindTcp', bindTcp, bind)
+  allow('landlock.connectTcp', connectTcp, connect)
+  return {
+    do: 'landlock',
+    bestEffort: landlock.bestEffort ?? false,
+    files: files === undefined ? 0n : fileBits(landlockFileRights),
+    network: (bindTcp === undefined ? 0n : bind) | (connectTcp === undefined ? 0n : connect),
+    scopes: (scopes ?? []).reduce((bits, scope) => bits | scopeBit(scope), 0n),
+    paths: (files ?? []).map(({ path, allow }) => [absolute('landlock.files.path', path), fileBits(allow)]),
+    ports: [...ports],
+  }
+}
+
+function fileBits(rights: readonly LandlockFileRight[]): bigint {
+  return rights.reduce((bits, right) => {
+    const number = landlockFileRights.indexOf(right)
+    if (number < 0) throw invalid('landlock.files.allow', right, `one of ${landlockFileRights.join(', ')}`)
+    return bits | (1n << BigInt(number))
+  }, 0n)
+}
+
+function scopeBit(scope: keyof typeof scopeBits): bigint {
+  const bit = scopeBits[scope]
+  if (bit === undefined) throw invalid('landlock.scopes', scope, `one of ${Object.keys(scopeBits).join(', ')}`)
+  return bit
+}
