@@ -225,6 +225,10 @@ export interface NamespaceTarget {
  * descriptor, or one at a path (`/proc/PID/ns/net`, or where it is pinned).
  */
 export type NamespaceChoice = 'new' | 'host' | ProcessTarget | NamespaceTarget | `/${string}`;
+/** A choice for each kind of namespace. Default: `host`. */
+export type NamespaceChoices = {
+    readonly [Kind in NamespaceKind]?: NamespaceChoice | undefined;
+};
 /** Who the process is inside its user namespace. */
 export interface User {
     readonly uid: number;
@@ -250,12 +254,11 @@ export interface TerminalSize {
 /** What a process is to be. Everything is optional: without an option the process differs from its caller in nothing but its program. */
 export interface SpawnOptions {
     /**
-     * The namespaces that are not the caller's: a list of kinds that are to be new, or a choice for each kind. Default: none.
+     * The namespaces that are not the caller's: a list of kinds that are to be new, a choice for each kind, or a process all of whose
+     * namespaces are joined, its root with them (setns(2) on a pidfd). Default: none.
      * A caller without CAP_SYS_ADMIN gets no other new namespace than those that come with a new user namespace.
      */
-    readonly namespaces?: readonly NamespaceKind[] | {
-        readonly [Kind in NamespaceKind]?: NamespaceChoice | undefined;
-    } | undefined;
+    readonly namespaces?: readonly NamespaceKind[] | NamespaceChoices | ProcessTarget | undefined;
     /**
      * The maps of a new user namespace. Default: those of `root.userNamespace` where there is one; else the caller's ids, each as 0
      * inside (as root: all of the caller's ids as they are).

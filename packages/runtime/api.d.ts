@@ -9,10 +9,12 @@ export { sandboxCapabilities } from './sandbox.ts';
 
 // container.d.ts
 import type { Cgroup, Stats } from '@box/cgroups';
-import type { ProcessTarget } from '@box/core';
+import { type ProcessTarget } from '@box/core';
 import type { Image, MountedRoot } from '@box/layers';
 import type { Process, Terminal } from '@box/namespaces';
 import type { Readable, Writable } from 'node:stream';
+import { type Confinement } from './exec.ts';
+import type { ExecOptions } from './options.ts';
 import type { Releases } from './releases.ts';
 import type { Exit } from './result.ts';
 /** A container that was started. Its root and its cgroup are there until `close()`. */
@@ -38,6 +40,7 @@ export declare class Container implements ProcessTarget {
         readonly process: Process;
         readonly started: number;
         readonly releases: Releases;
+        readonly confinement: Confinement;
     });
     /** Process 1 of the container, as the caller sees it. */
     get pid(): number;
@@ -49,12 +52,42 @@ export declare class Container implements ProcessTarget {
     get stderr(): Readable;
     /** Sends a signal to process 1 (default `SIGTERM`). Gives false where it has ended already. */
     kill(signal?: NodeJS.Signals | number): boolean;
+    /**
+     * Starts another command in the container: in the same namespaces, root and cgroup, with the same capabilities, filter and
+     * no_new_privs. It ends with the container. Resolves when the program runs.
+     * @throws BoxError `ERR_BOX_STATE` where process 1 has ended, `ERR_BOX_COMMAND_NOT_FOUND`, `ERR_BOX_NOT_FOUND` for a user or a working
+     * directory that is not there.
+     */
+    exec(command: readonly string[], options?: ExecOptions): Promise<Process>;
     /** What the container has used so far; undefined where it has no cgroup. @throws BoxError `ERR_BOX_STATE` after `close()`. */
     stats(): Promise<Stats | undefined>;
     /** Kills what still runs, then gives back the cgroup, the root with all that was written to it, and the ids. Idempotent. */
     close(): Promise<void>;
     [Symbol.asyncDispose](): Promise<void>;
 }
+
+// exec.d.ts
+import { type ProcessTarget } from '@box/core';
+import type { MountedRoot } from '@box/layers';
+import type { Process, SpawnOptions, spawn } from '@box/namespaces';
+import type { ExecOptions, StartOptions } from './options.ts';
+/** What a command beside the first one is started with. */
+export interface Confinement {
+    /** How the first process was started. */
+    readonly spawned: SpawnOptions;
+    readonly root: MountedRoot;
+    /** The user, variables and working directory of the first process, as it was asked for. */
+    readonly user: string;
+    readonly env: Readonly<Record<string, string | undefined>>;
+    readonly cwd: string;
+    readonly capabilities: StartOptions['capabilities'];
+    readonly launch: typeof spawn;
+}
+/**
+ * Starts a command beside the first process, in its namespaces and its cgroup, with no more rights. The user is looked up through the
+ * root's descriptor, from outside: nothing of the container is executed or loaded before the command itself.
+ */
+export declare function execIn(first: ProcessTarget, confinement: Confinement, command: readonly string[], options?: ExecOptions): Promise<Process>;
 
 // options.d.ts
 import type { Platform, Size } from '@box/core';
@@ -115,6 +148,25 @@ export interface StartOptions {
     readonly platform?: Platform | undefined;
     /** Whether an image that is named is asked for at its registry: `missing`, the default, only where the store does not have it. */
     readonly pull?: 'missing' | 'always' | 'never' | undefined;
+}
+/** How a command is started in a container that runs. What is left out is as for the container's first process. */
+export interface ExecOptions {
+    /** Variables beside those of the container; `undefined` takes one away. */
+    readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+    /** Default: the container's. It must be there. */
+    readonly cwd?: string | undefined;
+    /** `user`, `uid`, `user:group`, `uid:gid`, by the container's account files. Default: the container's. */
+    readonly user?: string | undefined;
+    /** As in `spawn`. Default: `['ignore', 'pipe', 'pipe']`. */
+    readonly stdio?: SpawnOptions['stdio'];
+    /** As in `spawn`, of the container's devpts. Default: false. */
+    readonly terminal?: SpawnOptions['terminal'];
+    /** Beside those of the container. */
+    readonly rlimits?: SpawnOptions['rlimits'];
+    /** Milliseconds after which the command is killed. */
+    readonly timeout?: number | undefined;
+    /** Ends the start or the command. */
+    readonly signal?: AbortSignal | undefined;
 }
 /** As `StartOptions`, for a command whose output is text. */
 export interface RunOptions extends Omit<StartOptions, 'stdio' | 'terminal'> {
@@ -231,6 +283,10 @@ import { type CapabilityName, type SpawnOptions, type User } from '@box/namespac
 import type { StartOptions } from './options.ts';
 /** The capabilities of a container that asks for no others. */
 export declare const sandboxCapabilities: readonly CapabilityName[];
+/** The variables that every container has (as far as neither the image nor the caller sets them). */
+export declare const baseEnvironment: {
+    PATH: string;
+};
 /** What has been made and looked up for one container. */
 export interface Made {
     readonly id: string;
@@ -244,3 +300,5 @@ export interface Made {
 }
 /** Translates a container's options and parts to the options of `spawn`: the one place where the sandbox is put together. */
 export declare function sandbox(parts: Made, options: StartOptions): SpawnOptions;
+/** A user other than 0 keeps the bounding set and starts with no capability, as after a login. */
+export declare function capabilitiesOf(user: User, names?: readonly CapabilityName[]): SpawnOptions['capabilities'];

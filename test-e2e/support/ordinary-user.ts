@@ -61,7 +61,8 @@ export async function makeOrdinaryUser(folder: string): Promise<OrdinaryUser> {
       return { exitCode: child.exitCode, ...output }
     },
     remove: async () => {
-      await execute('userdel', [name])
+      // A launcher ends by itself, a moment after the program that it served.
+      await execute('userdel', ['--force', name])
     },
   }
 }

@@ -1,9 +1,11 @@
-import { execFileSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { execFileSync, spawn as nodeSpawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { type NamespaceKind, spawn } from '../src/index.ts'
+import { native } from '@box/native'
+import { type NamespaceKind, type Process, spawn } from '../src/index.ts'
 import { asOrdinaryUser } from './support/ordinary-user.ts'
 import { asRoot, run, shell } from './support/run.ts'
 
@@ -192,4 +194,32 @@ test('the process table says that children are this process’s own', async () =
   const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
   expect(status).toMatch(new RegExp(`PPid:\\s${process.pid}\n`))
   await child.close()
+})
+
+asRoot('a process whose namespaces are all joined', () => {
+  test.each<[string, NamespaceKind[]]>([
+    ['that has a user namespace', ['user', 'pid', 'mount', 'uts', 'ipc', 'network', 'cgroup']],
+    ['in the caller’s user namespace', ['pid', 'mount', 'uts', 'ipc', 'network']],
+  ])('%s shares each of them with who joins', async (_title, namespaces) => {
+    const first = await spawn(['sleep', '60'], { namespaces, stdio: 'ignore' })
+    const second = await spawn(['sleep', '60'], { namespaces: first, stdio: 'ignore' })
+    const of = ({ pid }: Process) => readdirSync(`/proc/${pid}/ns`).map((kind) => readlinkSync(`/proc/${pid}/ns/${kind}`))
+    expect(of(second)).toEqual(of(first))
+    first.kill('SIGKILL')
+    expect((await second.exited).signal).toBe('SIGKILL')
+    await first.exited
+  })
+
+  test('that has ended is ERR_BOX_STATE', async () => {
+    const first = nodeSpawn('sleep', ['60'])
+    const pidfd = native().pidfdOpen(first.pid ?? 0)
+    first.kill('SIGKILL')
+    await once(first, 'exit')
+    try {
+      const joined = spawn(['true'], { namespaces: { pid: first.pid ?? 0, pidfd } })
+      await expect(joined).rejects.toMatchObject({ code: 'ERR_BOX_STATE', step: 'join the namespaces', errno: 'ESRCH' })
+    } finally {
+      closeSync(pidfd)
+    }
+  })
 })

@@ -1,9 +1,11 @@
 import type { Cgroup, Stats } from '@box/cgroups'
-import type { ProcessTarget } from '@box/core'
+import { BoxError, type ProcessTarget } from '@box/core'
 import type { Image, MountedRoot } from '@box/layers'
 import type { Process, Terminal } from '@box/namespaces'
 import type { Readable, Writable } from 'node:stream'
 
+import { execIn, type Confinement } from './exec.ts'
+import type { ExecOptions } from './options.ts'
 import type { Releases } from './releases.ts'
 import type { Exit } from './result.ts'
 
@@ -22,6 +24,7 @@ export class Container implements ProcessTarget {
   readonly exited: Promise<Exit>
   readonly #process: Process
   readonly #releases: Releases
+  readonly #confinement: Confinement
 
   constructor(parts: {
     readonly id: string
@@ -32,6 +35,7 @@ export class Container implements ProcessTarget {
     readonly process: Process
     readonly started: number
     readonly releases: Releases
+    readonly confinement: Confinement
   }) {
     this.id = parts.id
     this.image = parts.image
@@ -40,6 +44,7 @@ export class Container implements ProcessTarget {
     this.cgroup = parts.cgroup
     this.#process = parts.process
     this.#releases = parts.releases
+    this.#confinement = parts.confinement
     this.exited = exitOf(parts.process, parts.cgroup, parts.started)
   }
 
@@ -72,6 +77,29 @@ export class Container implements ProcessTarget {
   /** Sends a signal to process 1 (default `SIGTERM`). Gives false where it has ended already. */
   kill(signal?: NodeJS.Signals | number): boolean {
     return this.#process.kill(signal)
+  }
+
+  /**
+   * Starts another command in the container: in the same namespaces, root and cgroup, with the same capabilities, filter and
+   * no_new_privs. It ends with the container. Resolves when the program runs.
+   * @throws BoxError `ERR_BOX_STATE` where process 1 has ended, `ERR_BOX_COMMAND_NOT_FOUND`, `ERR_BOX_NOT_FOUND` for a user or a working
+   * directory that is not there.
+   */
+  async exec(command: readonly string[], options?: ExecOptions): Promise<Process> {
+    this.#requireFirst()
+    try {
+      return await execIn(this.#process, this.#confinement, command, options)
+    } catch (error) {
+      this.#requireFirst(error)
+      throw error
+    }
+  }
+
+  #requireFirst(cause?: unknown): void {
+    // A pid namespace whose process 1 is ending takes no other: clone(2) is ENOMEM (pid_namespaces(7)).
+    const ending = cause instanceof BoxError && cause.syscall === 'clone3' && cause.errno === 'ENOMEM'
+    if (this.#process.kill(0) && !ending) return
+    throw new BoxError('ERR_BOX_STATE', `the container ${this.id.slice(0, 12)} has ended`, { cause })
   }
 
   /** What the container has used so far; undefined where it has no cgroup. @throws BoxError `ERR_BOX_STATE` after `close()`. */

@@ -61,6 +61,26 @@ export interface StartOptions {
   readonly pull?: 'missing' | 'always' | 'never' | undefined
 }
 
+/** How a command is started in a container that runs. What is left out is as for the container's first process. */
+export interface ExecOptions {
+  /** Variables beside those of the container; `undefined` takes one away. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
+  /** Default: the container's. It must be there. */
+  readonly cwd?: string | undefined
+  /** `user`, `uid`, `user:group`, `uid:gid`, by the container's account files. Default: the container's. */
+  readonly user?: string | undefined
+  /** As in `spawn`. Default: `['ignore', 'pipe', 'pipe']`. */
+  readonly stdio?: SpawnOptions['stdio']
+  /** As in `spawn`, of the container's devpts. Default: false. */
+  readonly terminal?: SpawnOptions['terminal']
+  /** Beside those of the container. */
+  readonly rlimits?: SpawnOptions['rlimits']
+  /** Milliseconds after which the command is killed. */
+  readonly timeout?: number | undefined
+  /** Ends the start or the command. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /** As `StartOptions`, for a command whose output is text. */
 export interface RunOptions extends Omit<StartOptions, 'stdio' | 'terminal'> {
   /** What the command reads from its standard input. Default: nothing. */

@@ -19,7 +19,7 @@ const left: readonly CapabilityName[] = ['CAP_MKNOD', 'CAP_AUDIT_WRITE']
 export const sandboxCapabilities: readonly CapabilityName[] = standardCapabilities.filter((name) => !left.includes(name))
 
 /** The variables that every container has (as far as neither the image nor the caller sets them). */
-const baseEnvironment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
+export const baseEnvironment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
 
 /** What has been made and looked up for one container. */
 export interface Made {
@@ -55,7 +55,7 @@ export function sandbox(parts: Made, options: StartOptions): SpawnOptions {
     hostname: options.hostname ?? id.slice(0, 12),
     cgroup,
     user,
-    capabilities: capabilitiesOf(user, options.capabilities ?? sandboxCapabilities),
+    capabilities: capabilitiesOf(user, options.capabilities),
     noNewPrivileges: true,
     seccomp: options.seccomp ?? defaultSeccompProfile,
     rlimits: options.rlimits,
@@ -70,6 +70,6 @@ export function sandbox(parts: Made, options: StartOptions): SpawnOptions {
 }
 
 /** A user other than 0 keeps the bounding set and starts with no capability, as after a login. */
-function capabilitiesOf(user: User, names: readonly CapabilityName[]): SpawnOptions['capabilities'] {
+export function capabilitiesOf(user: User, names: readonly CapabilityName[] = sandboxCapabilities): SpawnOptions['capabilities'] {
   return user.uid === 0 ? names : { bounding: names }
 }

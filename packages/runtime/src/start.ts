@@ -89,12 +89,13 @@ async function assemble(
 
   const { home, ...user } = await userIn(root, said.user)
   if (options.readOnly !== true) await root.mkdir(said.cwd)
-  const process = await (parts.launch ?? spawn)(
-    command,
-    sandbox({ id, root, userNamespace: userNamespace ?? root.userNamespace, cgroup, user, home, env: said.env, cwd: said.cwd }, options),
-  )
+  const { env, cwd } = said
+  const spawned = sandbox({ id, root, userNamespace: userNamespace ?? root.userNamespace, cgroup, user, home, env, cwd }, options)
+  const launch = parts.launch ?? spawn
+  const process = await launch(command, spawned)
   releases.endsWith(() => process.close())
-  return new Container({ id, image, command, root, cgroup, process, started, releases })
+  const confinement = { spawned, root, user: said.user, env, cwd, capabilities: options.capabilities, launch }
+  return new Container({ id, image, command, root, cgroup, process, started, releases, confinement })
 }
 
 /** As root a range of ids that nobody else uses. Otherwise the root brings the namespace that it was mounted in. */

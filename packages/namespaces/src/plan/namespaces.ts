@@ -1,4 +1,4 @@
-import type { IdMapping } from '@box/core'
+import type { IdMapping, ProcessTarget } from '@box/core'
 import { BoxError } from '@box/core'
 import type { NamespaceChoice, NamespaceKind, SpawnOptions } from '../options.ts'
 import type { PlanContext } from './context.ts'
@@ -60,6 +60,7 @@ export function decideNamespaces(options: SpawnOptions, context: PlanContext): N
 function choices(options: SpawnOptions): [NamespaceKind, NamespaceChoice][] {
   const given = options.namespaces
   if (given === undefined) return []
+  if (isProcess(given)) return kinds.map((kind) => [kind, given])
   const pairs: [string, NamespaceChoice | undefined][] = isList(given) ? given.map((kind) => [kind, 'new']) : Object.entries(given)
   return pairs.flatMap(([name, choice]): [NamespaceKind, NamespaceChoice][] => {
     const kind = kinds.find((one) => one === name)
@@ -70,6 +71,10 @@ function choices(options: SpawnOptions): [NamespaceKind, NamespaceChoice][] {
 
 function isList(given: NonNullable<SpawnOptions['namespaces']>): given is readonly NamespaceKind[] {
   return Array.isArray(given)
+}
+
+function isProcess(given: NonNullable<SpawnOptions['namespaces']>): given is ProcessTarget {
+  return 'pidfd' in given
 }
 
 function checkedChoice(kind: NamespaceKind, choice: NamespaceChoice): NamespaceChoice {

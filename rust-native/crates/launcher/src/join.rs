@@ -1,9 +1,9 @@
 //! Namespaces of others. A pid namespace is entered only by a child, and a user namespace cannot be left: a process in between joins, makes
-//! the child as a sibling, and ends.
+//! the child as a sibling, and ends. It has no number in the pid namespace that it joins, so that nobody in there can reach it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use box_plan::{Join, Outcome, Plan};
+use box_plan::{Join, Outcome, Plan, Stop};
 use rustix::io::Errno;
 
 use crate::children::Children;
@@ -60,10 +60,28 @@ fn join(joins: &[Join], files: &[OwnedFd]) -> Result<()> {
     for one in joins.iter().filter(|one| one.kinds & user != 0).chain(later) {
         enter(one, files)?;
     }
-    Ok(())
+    // Other credentials, with other ids, have made it what fs.suid_dumpable says.
+    sys::prctl(libc::PR_SET_DUMPABLE, 0).call("prctl")
 }
 
 fn enter(one: &Join, files: &[OwnedFd]) -> Result<()> {
     let file = files.get(usize::from(one.slot)).ok_or(Errno::BADF).call("setns")?;
-    sys::setns(file.as_fd(), one.kinds).call("setns")
+    let user = libc::CLONE_NEWUSER.cast_unsigned();
+    match sys::setns(file.as_fd(), one.kinds) {
+        // Of all kinds only the user namespace refuses who is in it already.
+        Err(Errno::INVAL) if one.kinds & user != 0 && one.kinds != user => sys::setns(file.as_fd(), one.kinds & !user).call("setns"),
+        Err(Errno::SRCH) => Err(ended()),
+        result => result.call("setns"),
+    }
+}
+
+/// The process whose namespaces were to be joined is no more.
+fn ended() -> Box<Stop> {
+    Box::new(Stop {
+        step: String::new(),
+        syscall: "setns".into(),
+        errno: Errno::SRCH.raw_os_error(),
+        path: String::new(),
+        code: "ERR_BOX_STATE".into(),
+    })
 }
