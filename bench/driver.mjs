@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 /** Starts a driver: any program that speaks so. */
 export function startDriver(command, args, options = {}) {
@@ -27,6 +27,19 @@ export function startDriver(command, args, options = {}) {
       return ended
     },
   }
+}
+
+const self = fileURLToPath(import.meta.url)
+
+/** A driver that spawns this command each time. */
+export function driveCommand(program, ...args) {
+  return startDriver(process.execPath, [self, program, ...args])
+}
+
+/** crun refuses the hybrid of v1 and v2: its driver lives in a mount namespace where v1 alone is seen. */
+export function driveApart(program, ...args) {
+  const script = 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"'
+  return startDriver('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', process.execPath, self, program, ...args])
 }
 
 /** Does the thing for each line that comes. `run` gives the milliseconds that it took. */

@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findPeer } from '../scripts/peers.mjs'
-import { startDriver } from './driver.mjs'
+import { driveApart, driveCommand, startDriver } from './driver.mjs'
 import { launchAll, launchNone } from './launch/box.mjs'
 import { makeWorkplace } from './launch/workplace.mjs'
 import { callsOfOneRound, callTable } from './system-calls.mjs'
@@ -10,7 +10,6 @@ import { callsOfOneRound, callTable } from './system-calls.mjs'
 const here = dirname(fileURLToPath(import.meta.url))
 const oneASecond = 'one a second'
 const largeMebibytes = 512
-const driver = join(here, 'driver.mjs')
 
 export const bench = {
   name: 'launch',
@@ -57,7 +56,7 @@ function peerRows(place) {
   for (const [name, includes, drive] of [
     ['runc', 'all of the configuration; groups in every v1 hierarchy', ({ path }) => driveCommand(path, ...run(place))],
     ['crun', 'all of the configuration; in a mount namespace without the v2 hierarchy', ({ path }) => driveApart(path, ...run(place))],
-    ['bwrap', 'no groups, no sysfs, one id mapped', ({ path }) => driveCommand(path, ...bwrapArguments(place.root))],
+    ['bwrap', 'no groups, no filter, no sysfs, one id mapped', ({ path }) => driveCommand(path, ...bwrapArguments(place.root))],
   ]) {
     const peer = findPeer(name)
     if (peer.missing !== undefined) notes.push(peer.missing)
@@ -71,28 +70,6 @@ function peerRows(place) {
 
 function run({ folder }) {
   return ['--root', join(folder, 'state'), 'run', '--bundle', folder, '{}']
-}
-
-function driveCommand(program, ...args) {
-  return startDriver(process.execPath, [driver, program, ...args])
-}
-
-/** crun refuses the hybrid of v1 and v2: its driver lives in a mount namespace where v1 alone is seen. */
-function driveApart(program, ...args) {
-  const script = 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"'
-  return startDriver('unshare', [
-    '--mount',
-    '--propagation',
-    'private',
-    'sh',
-    '-c',
-    script,
-    'sh',
-    process.execPath,
-    driver,
-    program,
-    ...args,
-  ])
 }
 
 function bwrapArguments(root) {

@@ -1,5 +1,5 @@
 //! The floor of the launch bench: the system calls of one container, in their order, and nothing else.
-//! For each line on standard input it makes the groups, the namespaces and the mounts, runs /bin/true of the folder `rootfs` in them, waits for its end and
+//! For each line on standard input it makes the groups, the namespaces and the mounts, runs /bin/true of the folder `rootfs` in them under the file `filter`, waits for its end and
 //! removes the groups; it answers with the nanoseconds that this took. Built by: rustc -O --edition 2024
 use std::ffi::{CString, c_char, c_int, c_long, c_ulong, c_void};
 use std::fs::{self, File};
@@ -35,6 +35,10 @@ const SYS_CLONE3: c_long = 435;
 const SYS_PIVOT_ROOT: c_long = 155;
 #[cfg(target_arch = "aarch64")]
 const SYS_PIVOT_ROOT: c_long = 41;
+#[cfg(target_arch = "x86_64")]
+const SYS_SECCOMP: c_long = 317;
+#[cfg(target_arch = "aarch64")]
+const SYS_SECCOMP: c_long = 277;
 const CLONE_PIDFD: u64 = 0x1000;
 const CLONE_NEWCGROUP: c_int = 0x0200_0000;
 /// mount, uts, ipc, user, pid and net
@@ -58,16 +62,17 @@ const CAPABILITIES: u32 =
 fn main() -> io::Result<()> {
     let above = groups_above()?;
     let process = std::process::id();
+    let filter = fs::read("filter")?;
     for (number, line) in io::stdin().lock().lines().enumerate() {
         line?;
         let began = Instant::now();
-        launch(&above, process, number)?;
+        launch(&above, process, number, &filter)?;
         println!("{}", began.elapsed().as_nanos());
     }
     Ok(())
 }
 
-fn launch(above: &[PathBuf], process: u32, number: usize) -> io::Result<()> {
+fn launch(above: &[PathBuf], process: u32, number: usize, filter: &[u8]) -> io::Result<()> {
     let groups: Vec<PathBuf> = above
         .iter()
         .map(|path| path.join(format!("box-floor-{process}-{number}")))
@@ -86,7 +91,7 @@ fn launch(above: &[PathBuf], process: u32, number: usize) -> io::Result<()> {
     let pid = unsafe { syscall(SYS_CLONE3, &arguments, size_of_val(&arguments)) };
     if pid == 0 {
         drop(writer);
-        let failed = enter(&mut reader, &mut tasks).err();
+        let failed = enter(&mut reader, &mut tasks, filter).err();
         eprintln!("floor: {failed:?}");
         unsafe { _exit(70) }
     }
@@ -158,7 +163,7 @@ fn groups_above() -> io::Result<Vec<PathBuf>> {
 }
 
 /// In the child, up to the program.
-fn enter(reader: &mut File, tasks: &mut [File]) -> io::Result<()> {
+fn enter(reader: &mut File, tasks: &mut [File], filter: &[u8]) -> io::Result<()> {
     for file in tasks {
         file.write_all(b"0")?;
     }
@@ -178,6 +183,9 @@ fn enter(reader: &mut File, tasks: &mut [File]) -> io::Result<()> {
     check(unsafe { setrlimit(7, &[1024, 1024]) })?;
     check(unsafe { capset(&[0x2008_0522, 0], &[CAPABILITIES, CAPABILITIES, 0, 0, 0, 0]) })?;
     check(unsafe { prctl(38, 1, 0, 0, 0) })?;
+    // struct sock_fprog: the number of instructions of 8 bytes, and where they are; SECCOMP_SET_MODE_FILTER is 1.
+    let program = [(filter.len() / 8) as u64, filter.as_ptr() as u64];
+    check(unsafe { syscall(SYS_SECCOMP, 1, 0, &program) } as c_int)?;
     let arguments = [c"/bin/true".as_ptr(), ptr::null()];
     let environment = [
         c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".as_ptr(),

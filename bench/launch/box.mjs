@@ -2,7 +2,7 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { Cgroup } from '@box/cgroups'
-import { spawn, standardMounts } from '@box/namespaces'
+import { defaultSeccompProfile, plan, spawn, standardMounts } from '@box/namespaces'
 import { ociConfig } from './oci-config.mjs'
 
 const { process: wanted, linux, hostname } = ociConfig
@@ -25,6 +25,7 @@ export function launchAll(rootFolder) {
     capabilities: wanted.capabilities.bounding,
     rlimits: { nofile: { soft: 1024 } },
     noNewPrivileges: true,
+    seccomp: defaultSeccompProfile,
     stdio: 'ignore',
   }
   let number = 0
@@ -41,6 +42,12 @@ export function launchAll(rootFolder) {
     },
     close: () => closeSync(fd),
   }
+}
+
+/** The filter of `launchAll`, as the kernel takes it. */
+export function seccompFilter() {
+  const { enter } = plan(['true'], { seccomp: defaultSeccompProfile, noNewPrivileges: true }).data
+  return enter.find((step) => step.do === 'seccomp').filter
 }
 
 /** A program as it is, with nothing around it. */

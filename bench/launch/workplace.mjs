@@ -4,6 +4,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { defaultSeccompProfile } from '@box/namespaces'
+import { seccompFilter } from './box.mjs'
 import { ociConfig } from './oci-config.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -16,7 +18,9 @@ export function makeWorkplace() {
     // The user of the namespace is an ordinary one outside: the way to the root must be open to it.
     for (const path of [folder, root]) chmodSync(path, 0o755)
     execFileSync('cc', ['-O2', '-static', '-x', 'c', '-o', join(root, 'bin/true'), '-'], { input: 'int main(void) { return 0; }\n' })
-    writeFileSync(join(folder, 'config.json'), JSON.stringify(ociConfig))
+    const config = { ...ociConfig, linux: { ...ociConfig.linux, seccomp: defaultSeccompProfile } }
+    writeFileSync(join(folder, 'config.json'), JSON.stringify(config))
+    writeFileSync(join(folder, 'filter'), seccompFilter())
     const floor = join(folder, 'floor')
     execFileSync('rustc', ['-O', '--edition', '2024', '-o', floor, join(here, '../floor/launch.rs')])
     return { folder, root, program: join(root, 'bin/true'), floor, close: () => rmSync(folder, { recursive: true, force: true }) }

@@ -65,7 +65,10 @@ async function assemble(
   await sweepOnce()
   const id = randomBytes(32).toString('hex')
   const store = await parts.store()
-  const image = typeof named === 'string' ? await findImage(store, parts.registry, named, options) : named
+  const [image, userNamespace] = await both(
+    typeof named === 'string' ? findImage(store, parts.registry, named, options) : Promise.resolve(named),
+    makeUserNamespace(options.userns, releases),
+  )
   const said = imageProcess(parseImageConfig(image.configBytes).value, { ...options, args: given })
   const command = said.args
   if (command.length === 0)
@@ -75,10 +78,7 @@ async function assemble(
   if (!said.cwd.startsWith('/'))
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `the working directory ${JSON.stringify(said.cwd)} is not an absolute path`)
 
-  const [cgroup, userNamespace] = await both(
-    makeCgroup(parts.cgroups ?? Cgroup, id, options.limits, releases),
-    makeUserNamespace(options.userns, releases),
-  )
+  const cgroup = await makeCgroup(parts.cgroups ?? Cgroup, id, options.limits, releases)
   const disk = options.limits?.disk
   const root = await store.mount(image, {
     readOnly: options.readOnly,

@@ -1,5 +1,5 @@
 import { BoxError, type UserNamespaceTarget } from '@box/core'
-import { close } from 'node:fs'
+import { close, closeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { Image } from '../image.ts'
 import type { Change, MountedRoot, Usage } from '../mounted-root.ts'
@@ -125,9 +125,10 @@ export class OverlayRoot implements MountedRoot {
     const { fd, userNamespace, ownsNamespace, writable, closed } = this.#parts
     try {
       await closeDescriptor(fd)
-      if (ownsNamespace && userNamespace !== undefined) await closeDescriptor(userNamespace.fd)
+      // The mount's own descriptor was the last that could take long.
+      if (ownsNamespace && userNamespace !== undefined) closeSync(userNamespace.fd)
       if (writable !== undefined) {
-        await closeDescriptor(writable.upper)
+        closeSync(writable.upper)
         await closeDescriptor(writable.owner)
       }
     } finally {

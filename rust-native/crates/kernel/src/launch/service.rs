@@ -36,7 +36,7 @@ pub struct OverlayPlan {
 
 /// Makes a user namespace with these maps. Waits: not for the event loop.
 pub fn create_user_namespace(maps: &Maps) -> Result<OwnedFd> {
-    let offered = run(maps, libc::CLONE_NEWUSER.cast_unsigned(), vec![Step::OfferNamespace(c"user")])?;
+    let offered = run(maps, libc::CLONE_NEWUSER.cast_unsigned(), vec![Step::OfferNamespace(c"user")], Some(1))?;
     let [namespace] = <[OwnedFd; 1]>::try_from(offered).map_err(|_| incomplete())?;
     Ok(namespace)
 }
@@ -68,7 +68,7 @@ pub fn mount_overlay_in_user_namespace(maps: &Maps, overlay: &OverlayPlan) -> Re
         },
         Step::OfferNamespace(c"user"),
     ];
-    let mut offered = run(maps, namespaces, steps)?.into_iter();
+    let mut offered = run(maps, namespaces, steps, None)?.into_iter();
     let mount = offered.next().ok_or_else(incomplete)?;
     let memory = if overlay.memory.is_some() { Some(offered.next().ok_or_else(incomplete)?) } else { None };
     let namespace = offered.next().ok_or_else(incomplete)?;
@@ -79,7 +79,8 @@ fn incomplete() -> Failure {
     Failure::new("ERR_BOX_LAUNCHER_LOST", "a helper process ended before it had sent what it made")
 }
 
-fn run(maps: &Maps, namespaces: u32, enter: Vec<Step<'_>>) -> Result<Vec<OwnedFd>> {
+/// Gives what was offered: as soon as there are so many as are `enough`, or when the child has ended.
+fn run(maps: &Maps, namespaces: u32, enter: Vec<Step<'_>>, enough: Option<usize>) -> Result<Vec<OwnedFd>> {
     let privileged = rustix::process::geteuid().is_root();
     let (uid_map, gid_map) = (map_text(&maps.uid), map_text(&maps.gid));
     let plan = Plan {
@@ -98,7 +99,7 @@ fn run(maps: &Maps, namespaces: u32, enter: Vec<Step<'_>>) -> Result<Vec<OwnedFd
         environment: Vec::new(),
     };
     let (sender, receiver) = channel();
-    let waiter = Arc::new(Waiter { offered: Mutex::default(), done: Mutex::new(Some(sender)) });
+    let waiter = Arc::new(Waiter { enough, offered: Mutex::default(), done: Mutex::new(Some(sender)) });
     launch_internally(Request { plan: encode(&plan), given: Vec::new() }, waiter);
     receiver.recv().map_err(|_| incomplete())?
 }
@@ -109,6 +110,7 @@ fn map_text(ranges: &[IdRange]) -> CString {
 }
 
 struct Waiter {
+    enough: Option<usize>,
     offered: Mutex<Vec<OwnedFd>>,
     done: Mutex<Option<Sender<Result<Vec<OwnedFd>>>>>,
 }
@@ -117,8 +119,12 @@ impl Sink for Waiter {
     fn event(&self, _id: u64, event: Event) {
         let outcome = match event {
             Event::Offered(descriptor) => {
-                self.offered.lock().unwrap_or_else(PoisonError::into_inner).push(descriptor);
-                return;
+                let mut offered = self.offered.lock().unwrap_or_else(PoisonError::into_inner);
+                offered.push(descriptor);
+                if self.enough != Some(offered.len()) {
+                    return;
+                }
+                Ok(std::mem::take(&mut *offered))
             }
             Event::Started { .. } => return,
             Event::Failed(failure) => Err(failure),
