@@ -215,7 +215,7 @@ import type { Device, Mount, Propagation } from './mounts.ts';
 import type { IoPriority, MemoryPolicy, Scheduler } from './scheduling.ts';
 import type { SeccompProfile } from './seccomp.ts';
 /** The kinds of namespace, by the names of the runtime specification (config-linux.md, "Namespaces"; namespaces(7)). */
-export type NamespaceKind = 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup';
+export type NamespaceKind = 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup' | 'time';
 /** A namespace held by a descriptor. The descriptor stays the giver's. */
 export interface NamespaceTarget {
     readonly fd: number;
@@ -229,6 +229,13 @@ export type NamespaceChoice = 'new' | 'host' | ProcessTarget | NamespaceTarget |
 export type NamespaceChoices = {
     readonly [Kind in NamespaceKind]?: NamespaceChoice | undefined;
 };
+/** What is added to a clock, as the runtime specification writes it (config-linux.md, "Time offsets"). */
+export interface TimeOffset {
+    /** Seconds; below 0 the clock lies behind the host's. */
+    readonly secs: number;
+    /** From 0 to 999,999,999. Default: 0. */
+    readonly nanosecs?: number | undefined;
+}
 /** Who the process is inside its user namespace. */
 export interface User {
     readonly uid: number;
@@ -265,6 +272,11 @@ export interface SpawnOptions {
      */
     readonly uidMappings?: readonly IdMapping[] | undefined;
     readonly gidMappings?: readonly IdMapping[] | undefined;
+    /** How the clocks of a new time namespace differ from the host's (time_namespaces(7)). Default: not. Needs Linux 5.6. */
+    readonly timeOffsets?: {
+        readonly monotonic?: TimeOffset | undefined;
+        readonly boottime?: TimeOffset | undefined;
+    } | undefined;
     /** The host's name inside a new uts namespace. */
     readonly hostname?: string | undefined;
     /** The NIS domain name inside a new uts namespace. */
@@ -580,12 +592,14 @@ export interface PlanData {
     readonly init: boolean;
     readonly denySetgroups: boolean;
     readonly mapSelf: boolean;
-    /** Those that come with the clone. */
+    /** Those that are new: all but the time namespace come with the clone. */
     readonly namespaces: readonly NamespaceKind[];
     readonly joins: readonly Join[];
     /** The content of uid_map and gid_map; empty without a new user namespace. */
     readonly uidMap: string;
     readonly gidMap: string;
+    /** The content of timens_offsets of a new time namespace, or empty. */
+    readonly timeOffsets: string;
     readonly cgroupV2: string;
     readonly cgroupV1: readonly string[];
     readonly given: readonly GivenSlot[];

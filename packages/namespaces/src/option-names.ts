@@ -6,6 +6,7 @@ export const spawnOptions: OptionNames<SpawnOptions> = {
   namespaces: true,
   uidMappings: true,
   gidMappings: true,
+  timeOffsets: true,
   hostname: true,
   domainname: true,
   sysctls: true,

@@ -6,7 +6,7 @@ import type { IoPriority, MemoryPolicy, Scheduler } from './scheduling.ts'
 import type { SeccompProfile } from './seccomp.ts'
 
 /** The kinds of namespace, by the names of the runtime specification (config-linux.md, "Namespaces"; namespaces(7)). */
-export type NamespaceKind = 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup'
+export type NamespaceKind = 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup' | 'time'
 
 /** A namespace held by a descriptor. The descriptor stays the giver's. */
 export interface NamespaceTarget {
@@ -21,6 +21,14 @@ export type NamespaceChoice = 'new' | 'host' | ProcessTarget | NamespaceTarget |
 
 /** A choice for each kind of namespace. Default: `host`. */
 export type NamespaceChoices = { readonly [Kind in NamespaceKind]?: NamespaceChoice | undefined }
+
+/** What is added to a clock, as the runtime specification writes it (config-linux.md, "Time offsets"). */
+export interface TimeOffset {
+  /** Seconds; below 0 the clock lies behind the host's. */
+  readonly secs: number
+  /** From 0 to 999,999,999. Default: 0. */
+  readonly nanosecs?: number | undefined
+}
 
 /** Who the process is inside its user namespace. */
 export interface User {
@@ -79,6 +87,9 @@ export interface SpawnOptions {
    */
   readonly uidMappings?: readonly IdMapping[] | undefined
   readonly gidMappings?: readonly IdMapping[] | undefined
+
+  /** How the clocks of a new time namespace differ from the host's (time_namespaces(7)). Default: not. Needs Linux 5.6. */
+  readonly timeOffsets?: { readonly monotonic?: TimeOffset | undefined; readonly boottime?: TimeOffset | undefined } | undefined
 
   /** The host's name inside a new uts namespace. */
   readonly hostname?: string | undefined

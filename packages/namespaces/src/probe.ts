@@ -27,7 +27,7 @@ export async function probe(): Promise<readonly Feature[]> {
 function trials(): [string, SpawnOptions][] {
   const privileged = process.geteuid?.() === 0
   const base: readonly NamespaceKind[] = privileged ? [] : ['user']
-  const kinds: readonly NamespaceKind[] = ['user', 'pid', 'mount', 'uts', 'ipc', 'network', 'cgroup']
+  const kinds: readonly NamespaceKind[] = ['user', 'pid', 'mount', 'uts', 'ipc', 'network', 'cgroup', 'time']
   const range = [{ containerId: 0, hostId: 100_000, size: 65_536 }]
   const proc = { type: 'proc', target: '/proc' } as const
   return [

@@ -125,6 +125,13 @@ describe('options that cannot be are refused before anything is started', () => 
     ['no command', [], {}, 'command'],
     ['a NUL', ['a\0b'], {}, 'command'],
     ['an unknown kind', ['true'], { namespaces: JSON.parse('["net"]') }, 'namespaces'],
+    ['a clock without a time namespace', ['true'], { timeOffsets: { boottime: { secs: 1 } } }, 'timeOffsets'],
+    [
+      'a clock with half a second',
+      ['true'],
+      { namespaces: ['time'], timeOffsets: { boottime: { secs: 0.5 } } },
+      'timeOffsets.boottime.secs',
+    ],
     ['a name for the host', ['true'], { hostname: 'x' }, 'hostname'],
     ['a long name', ['true'], { namespaces: ['uts'], hostname: 'x'.repeat(65) }, 'hostname'],
     ['a root without a mount namespace', ['true'], { root: { fd: 0 } }, 'root'],

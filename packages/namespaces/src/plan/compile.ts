@@ -6,7 +6,7 @@ import { Draft } from './draft.ts'
 import { compileFilesystem } from './filesystem.ts'
 import { compileIdentity, rootOf } from './identity.ts'
 import { absolute, invalid, text, whole } from './invalid.ts'
-import { type Namespaces, decideNamespaces, joinsOf, mapText } from './namespaces.ts'
+import { type Namespaces, decideNamespaces, joinsOf, mapText, timeOffsetsText } from './namespaces.ts'
 import { landlockStep } from './landlock.ts'
 import { compileResources } from './resources.ts'
 import { compileSeccomp } from '../seccomp/compile.ts'
@@ -58,6 +58,7 @@ export function compile(command: readonly string[], options: SpawnOptions, conte
     joins,
     uidMap: namespaces.maps === undefined ? '' : mapText(namespaces.maps.uid),
     gidMap: namespaces.maps === undefined ? '' : mapText(namespaces.maps.gid),
+    timeOffsets: timeOffsetsText(options, namespaces),
     cgroupV2: options.cgroup?.paths.v2 ?? '',
     cgroupV1: options.cgroup?.paths.v1 ?? [],
     given: draft.given,

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 
 /** A cgroup hierarchy of v1 as it is mounted: the folder's name, and what names the hierarchy to mount(2). */
 export interface Hierarchy {
@@ -11,13 +11,28 @@ export interface PlanContext {
   readonly uid: number
   readonly gid: number
   readonly cwd: string
+  /** Whether the kernel has time namespaces. */
+  readonly timeNamespaces: () => boolean
   /** How cgroups are mounted below /sys/fs/cgroup. */
   readonly cgroups: () => { readonly unified: 'only' | 'beside' | 'none'; readonly v1: readonly Hierarchy[] }
 }
 
 /** The caller's, as it is now. */
 export function currentContext(): PlanContext {
-  return { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, cwd: process.cwd(), cgroups: mountedCgroups }
+  return {
+    uid: process.geteuid?.() ?? 0,
+    gid: process.getegid?.() ?? 0,
+    cwd: process.cwd(),
+    timeNamespaces: hasTimeNamespaces,
+    cgroups: mountedCgroups,
+  }
+}
+
+let timed: boolean | undefined
+
+function hasTimeNamespaces(): boolean {
+  timed ??= existsSync('/proc/self/ns/time')
+  return timed
 }
 
 let cached: ReturnType<PlanContext['cgroups']> | undefined

@@ -6,6 +6,7 @@ import type { NamespaceKind } from '../options.ts'
 import type { Attribute, EnterStep, PlanData, PrepareStep, SlotReference } from './steps.ts'
 
 const namespaceFlags: Readonly<Record<NamespaceKind, number>> = {
+  time: 0x00000080,
   mount: 0x00020000,
   cgroup: 0x02000000,
   uts: 0x04000000,
@@ -75,6 +76,7 @@ export function encode(plan: PlanData): Uint8Array {
   })
   writer.string(plan.uidMap)
   writer.string(plan.gidMap)
+  writer.string(plan.timeOffsets)
   writer.string(plan.cgroupV2)
   writer.list(plan.cgroupV1, (path) => writer.string(path))
   writer.list(plan.descriptors, (given) => writer.u16(given === 'terminal' ? terminalSlot : given))
@@ -336,7 +338,7 @@ class Writer {
 
   magic(): void {
     const at = this.#room(4)
-    this.#buffer.write('BXP1', at, 'latin1')
+    this.#buffer.write('BXP2', at, 'latin1')
   }
 
   u8(value: number): void {

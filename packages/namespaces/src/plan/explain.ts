@@ -42,6 +42,7 @@ function processText(plan: PlanData, name: Name): string[] {
   if (plan.cgroupV2 !== '') lines.push(`born in ${plan.cgroupV2}`)
   for (const path of plan.cgroupV1) lines.push(`enter ${path}`)
   if (plan.uidMap !== '') lines.push(`map uids ${mapWords(plan.uidMap)}; gids ${mapWords(plan.gidMap)}`)
+  if (plan.timeOffsets !== '') lines.push(`clocks ${plan.timeOffsets.trim().replaceAll('\n', ', ')}`)
   lines.push(plan.detached ? 'lives on when the caller ends' : 'ends when the caller ends')
   if (plan.init) lines.push('an init is process 1')
   return lines

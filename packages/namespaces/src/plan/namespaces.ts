@@ -6,7 +6,7 @@ import type { Draft } from './draft.ts'
 import { id, invalid, whole } from './invalid.ts'
 import type { Join } from './steps.ts'
 
-const kinds: readonly NamespaceKind[] = ['user', 'pid', 'mount', 'uts', 'ipc', 'network', 'cgroup']
+const kinds: readonly NamespaceKind[] = ['user', 'pid', 'mount', 'uts', 'ipc', 'network', 'cgroup', 'time']
 
 /** Which namespaces the process has, once decided. */
 export interface Namespaces {
@@ -30,7 +30,7 @@ interface Maps {
 export function decideNamespaces(options: SpawnOptions, context: PlanContext): Namespaces {
   const fresh = new Set<NamespaceKind>()
   const joined = new Map<NamespaceKind, Exclude<NamespaceChoice, 'new' | 'host'>>()
-  for (const [kind, choice] of choices(options)) {
+  for (const [kind, choice] of choices(options, context.timeNamespaces())) {
     if (choice === 'new') fresh.add(kind)
     else if (choice !== 'host') joined.set(kind, choice)
   }
@@ -57,10 +57,10 @@ export function decideNamespaces(options: SpawnOptions, context: PlanContext): N
   }
 }
 
-function choices(options: SpawnOptions): [NamespaceKind, NamespaceChoice][] {
+function choices(options: SpawnOptions, timed: boolean): [NamespaceKind, NamespaceChoice][] {
   const given = options.namespaces
   if (given === undefined) return []
-  if (isProcess(given)) return kinds.map((kind) => [kind, given])
+  if (isProcess(given)) return kinds.filter((kind) => kind !== 'time' || timed).map((kind) => [kind, given])
   const pairs: [string, NamespaceChoice | undefined][] = isList(given) ? given.map((kind) => [kind, 'new']) : Object.entries(given)
   return pairs.flatMap(([name, choice]): [NamespaceKind, NamespaceChoice][] => {
     const kind = kinds.find((one) => one === name)
@@ -117,6 +117,20 @@ function checkedMap(option: string, map: readonly IdMapping[]): readonly IdMappi
 /** A map as user_namespaces(7) has it. */
 export function mapText(map: readonly IdMapping[]): string {
   return map.map(({ containerId, hostId, size }) => `${containerId} ${hostId} ${size}\n`).join('')
+}
+
+/** The clocks of a new time namespace as timens_offsets has them; empty where they are the host's. */
+export function timeOffsetsText({ timeOffsets }: SpawnOptions, { fresh }: Namespaces): string {
+  if (timeOffsets === undefined) return ''
+  if (!fresh.has('time')) throw invalid('timeOffsets', 'an offset', 'possible without a new time namespace')
+  return (['monotonic', 'boottime'] as const)
+    .flatMap((clock) => {
+      const offset = timeOffsets[clock]
+      if (offset === undefined) return []
+      const secs = whole(`timeOffsets.${clock}.secs`, offset.secs, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+      return [`${clock} ${secs} ${whole(`timeOffsets.${clock}.nanosecs`, offset.nanosecs ?? 0, 0, 999_999_999)}\n`]
+    })
+    .join('')
 }
 
 /** Which joins that makes, each with its descriptor. */

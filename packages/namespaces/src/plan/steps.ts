@@ -133,12 +133,14 @@ export interface PlanData {
   readonly init: boolean
   readonly denySetgroups: boolean
   readonly mapSelf: boolean
-  /** Those that come with the clone. */
+  /** Those that are new: all but the time namespace come with the clone. */
   readonly namespaces: readonly NamespaceKind[]
   readonly joins: readonly Join[]
   /** The content of uid_map and gid_map; empty without a new user namespace. */
   readonly uidMap: string
   readonly gidMap: string
+  /** The content of timens_offsets of a new time namespace, or empty. */
+  readonly timeOffsets: string
   readonly cgroupV2: string
   readonly cgroupV1: readonly string[]
   readonly given: readonly GivenSlot[]

@@ -4,7 +4,7 @@ import { type PlanContext, parseCgroups } from '../../src/plan/context.ts'
 import { everything } from './everything.ts'
 
 const all: readonly NamespaceKind[] = ['user', 'pid', 'mount', 'uts', 'ipc', 'network', 'cgroup']
-const root: PlanContext = { uid: 0, gid: 0, cwd: '/here', cgroups: () => ({ unified: 'only', v1: [] }) }
+const root: PlanContext = { uid: 0, gid: 0, cwd: '/here', timeNamespaces: () => true, cgroups: () => ({ unified: 'only', v1: [] }) }
 const user: PlanContext = { ...root, uid: 1000, gid: 1001 }
 
 const explain = (options: SpawnOptions, context: PlanContext): string => String(new Plan(compile(['true'], options, context), undefined))

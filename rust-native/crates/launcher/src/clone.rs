@@ -57,9 +57,16 @@ pub fn await_maker(plan: &Plan<'_>, barrier: &OwnedFd) -> Result<()> {
     if rustix::io::read(barrier, &mut [0]).call("read")? == 0 {
         return Err(refused("ERR_BOX_LAUNCHER_LOST", c""));
     }
-    if plan.uid_map.is_empty() || plan.flags & flags::MAP_SELF == 0 {
-        return Ok(());
-    }
+    if maps_itself(plan) { map_self(plan) } else { Ok(()) }
+}
+
+/// Whether mapping the caller's own id is left to the process that the namespace is made with.
+pub fn maps_itself(plan: &Plan<'_>) -> bool {
+    !plan.uid_map.is_empty() && plan.flags & flags::MAP_SELF != 0
+}
+
+/// Maps the caller's own id in the user namespace that this process is in.
+pub fn map_self(plan: &Plan<'_>) -> Result<()> {
     // The files of /proc/self belong to an ordinary user only while the process is dumpable.
     sys::prctl(libc::PR_SET_DUMPABLE, 1).call("prctl")?;
     if plan.flags & flags::DENY_SETGROUPS != 0 {

@@ -1,5 +1,5 @@
 //! Namespaces of others. A pid namespace is entered only by a child, and a user namespace cannot be left: a process in between joins, makes
-//! the child as a sibling, and ends. It has no number in the pid namespace that it joins, so that nobody in there can reach it.
+//! the child as a sibling, and ends. A new time namespace, which only a child enters, is made by it, too. It has no number in the pid namespace that it joins, so that nobody in there can reach it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -11,7 +11,7 @@ use crate::clone::{Made, make};
 use crate::launch::{Cgroups, Descriptors, become_child};
 use crate::stop::{Context, Result, during};
 use crate::sys::{self, Cloned};
-use crate::{channel, descriptors};
+use crate::{channel, descriptors, time};
 
 /// Makes the process in between. Returns in the launcher only.
 pub fn launch_joined(plan: &Plan<'_>, given: &Descriptors<'_>, cgroups: &Cgroups, children: &mut Children) -> Result<()> {
@@ -38,10 +38,14 @@ fn intermediate(plan: &Plan<'_>, given: &Descriptors<'_>, cgroups: &Cgroups) -> 
         .call("close_range")
         .and_then(|()| join(&plan.joins, given.files))
         .map_err(|stop| during(stop, "join the namespaces"))
-        .and_then(|()| make(plan, cgroups.v2.as_ref(), given.answer).map_err(|stop| during(stop, "make the process")));
+        .and_then(|()| time::make(plan).map_err(|stop| during(stop, "make the time namespace")))
+        .and_then(|plan| {
+            let made = make(&plan, cgroups.v2.as_ref(), given.answer).map_err(|stop| during(stop, "make the process"))?;
+            Ok((plan, made))
+        });
     match made {
-        Ok(Made::Child(barrier)) => become_child(plan, given, cgroups, &barrier),
-        Ok(Made::Maker(_)) => {}
+        Ok((plan, Made::Child(barrier))) => become_child(&plan, given, cgroups, &barrier),
+        Ok((_, Made::Maker(_))) => {}
         Err(stop) => channel::send(given.answer, &Outcome::Stopped(*stop), None),
     }
     sys::exit(0)

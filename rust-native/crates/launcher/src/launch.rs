@@ -9,7 +9,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use crate::children::Children;
 use crate::clone::{Made, make};
 use crate::stop::{Context, Result, during};
-use crate::{channel, descriptors, enter, join, sys};
+use crate::{channel, descriptors, enter, join, sys, time};
 
 /// What came with the plan.
 pub struct Descriptors<'a> {
@@ -32,7 +32,7 @@ pub struct Cgroups {
 /// Makes the child and answers. Returns in the launcher only.
 pub fn launch(plan: &Plan<'_>, given: &Descriptors<'_>, children: &mut Children) -> Result<()> {
     let cgroups = open_cgroups(plan).map_err(|stop| during(stop, "open the cgroup"))?;
-    if !plan.joins.is_empty() {
+    if !plan.joins.is_empty() || plan.namespaces & time::NEW != 0 {
         return join::launch_joined(plan, given, &cgroups, children);
     }
     match make(plan, cgroups.v2.as_ref(), given.answer).map_err(|stop| during(stop, "make the process"))? {

@@ -23,6 +23,7 @@ mod start;
 mod stop;
 mod sys;
 mod terminal;
+mod time;
 
 fn main() {
     if start::prepare_self().is_ok() {

@@ -7,7 +7,7 @@ use std::ffi::CStr;
 pub struct Plan<'a> {
     /// Bits of [`crate::flags`].
     pub flags: u32,
-    /// `CLONE_NEW…` of the namespaces that come with the clone.
+    /// `CLONE_NEW…` of the namespaces that are new. All but the time namespace come with the clone.
     pub namespaces: u32,
     /// Namespaces of others, entered before the clone.
     pub joins: Vec<Join>,
@@ -15,6 +15,8 @@ pub struct Plan<'a> {
     pub uid_map: &'a CStr,
     /// The content of gid_map.
     pub gid_map: &'a CStr,
+    /// The content of timens_offsets of a new time namespace (time_namespaces(7)), or empty.
+    pub time_offsets: &'a CStr,
     /// The folder of the v2 cgroup that the child is born in, or empty.
     pub cgroup_v2: &'a CStr,
     /// The folders of v1 cgroups that the child places itself in.

@@ -89,6 +89,7 @@ fn run(maps: &Maps, namespaces: u32, enter: Vec<Step<'_>>, enough: Option<usize>
         joins: Vec::new(),
         uid_map: &uid_map,
         gid_map: &gid_map,
+        time_offsets: <&CStr>::default(),
         cgroup_v2: <&CStr>::default(),
         cgroup_v1: Vec::new(),
         descriptors: Vec::new(),
