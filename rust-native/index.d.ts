@@ -27,6 +27,14 @@ export declare class DeviceFilter {
   close(): void
 }
 
+/** Alarms that a thread of the core waits for. */
+export declare class GroupAlarms {
+  /** Sets all alarms, or none. `callback` is told which went off; the process keeps running until `close`. */
+  static set(alarms: Array<GroupAlarm>, callback: (event: GroupAlarmEvent) => void): GroupAlarms
+  /** Nothing is told after it. A second call does nothing. */
+  close(): void
+}
+
 /** The files of some layers, read from their archives without unpacking anything. */
 export declare class ImageFiles {
   /** All names, in the order of their components. */
@@ -177,6 +185,24 @@ export interface FileDigest {
   digest: string
   /** In bytes. */
   size: number
+}
+
+/** A pressure file with the trigger that is written to it, or a file of a v1 group that tells by eventfd(2). */
+export interface GroupAlarm {
+  /** The group's folder. */
+  folder: string
+  /** The file in it. */
+  file: string
+  /** Of a pressure file. */
+  trigger?: string
+}
+
+/** Which alarm went off. */
+export interface GroupAlarmEvent {
+  /** Its place in the list. */
+  index: number
+  /** How often. */
+  count: number
 }
 
 /** Hashes a file from its start to its end, whatever its position. Default sha256. */

@@ -1,6 +1,7 @@
 // The public surface of @box/cgroups. Written by: node scripts/api.mjs --write
 
 // index.d.ts
+export type { PressureTrigger } from './alarms.ts';
 export { Cgroup, type CgroupOptions } from './cgroup.ts';
 export type { CgroupEvent, EventKind } from './events.ts';
 export type * from './limits.ts';
@@ -9,8 +10,40 @@ export { fromSpec } from './spec/from-spec.ts';
 export type * from './spec/resources.ts';
 export { toSpec } from './spec/to-spec.ts';
 
+// alarms.d.ts
+import type { CgroupEvent, EventKind } from './events.ts';
+import type { Places } from './places.ts';
+/** When to tell of stalls: once the group has lost that much time within a window (Documentation/accounting/psi.rst). */
+export interface PressureTrigger {
+    readonly resource: 'cpu' | 'memory' | 'io';
+    /** Whether one thread that waits is enough, or all have to wait at once. `'some'` by default. */
+    readonly share?: 'some' | 'full' | undefined;
+    /** The time lost, in milliseconds. */
+    readonly stall: number;
+    /** Within how many milliseconds: 500 to 10000, 2000 by default. Without CAP_SYS_RESOURCE a multiple of 2000. */
+    readonly window?: number | undefined;
+}
+/** What the kernel tells by a descriptor. */
+export interface Alarm {
+    readonly kind: EventKind;
+    readonly folder: string;
+    readonly file: string;
+    readonly trigger?: PressureTrigger;
+}
+/** On v1 the memory controller tells by eventfd(2) that a group has run out. */
+export declare function memoryAlarms({ v1 }: Places): Alarm[];
+/** @throws BoxError `ERR_BOX_INVALID_ARGUMENT`, `ERR_BOX_CGROUP_UNSUPPORTED`. */
+export declare function pressureAlarms({ v2 }: Places, triggers: readonly PressureTrigger[]): Alarm[];
+/**
+ * Sets alarms; a thread of the core sleeps until one goes off.
+ * @returns what ends them
+ * @throws BoxError `ERR_BOX_PERMISSION`, `ERR_BOX_SYSTEM`.
+ */
+export declare function setAlarms(alarms: readonly Alarm[], tell: (event: CgroupEvent) => void): (() => void) | undefined;
+
 // cgroup.d.ts
 import { type CgroupTarget } from '@box/core';
+import type { PressureTrigger } from './alarms.ts';
 import { type CgroupEvent, type EventKind } from './events.ts';
 import { type Host } from './hierarchies/host.ts';
 import type { Limits } from './limits.ts';
@@ -88,14 +121,18 @@ export declare class Cgroup implements CgroupTarget, AsyncDisposable {
         readonly signal?: AbortSignal | undefined;
     }): AsyncGenerator<Stats, void, void>;
     /**
-     * What the kernel tells of the group from now on, until it is closed: that it became populated or empty, frozen or thawed, and on v2 what its
-     * memory and pids controllers count. Nothing is polled; a state that changes back at once may not be seen. Aborting `signal` rejects with its reason.
+     * What the kernel tells of the group from now on, until it is closed: that it became populated or empty, frozen or thawed, ran out of memory, that it
+     * stalls, and on v2 what its memory and pids controllers count. Nothing is polled; a state that changes back at once may not be seen. Aborting `signal`
+     * rejects with its reason.
      *
      * @param options.kinds Only these; all that the group's hierarchies tell by default.
-     * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` for a kind that they do not tell: of memory and pids on v1; `ERR_BOX_STATE`.
+     * @param options.pressure When to tell of `pressure`: at none by default. The group needs a v2 folder; beside v1 will do.
+     * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` for a kind that they do not tell: of kills and pids on v1; `ERR_BOX_INVALID_ARGUMENT` for a trigger
+     *   that the kernel would not take; `ERR_BOX_STATE`.
      */
     events(options?: {
         readonly kinds?: readonly EventKind[];
+        readonly pressure?: readonly PressureTrigger[];
         readonly signal?: AbortSignal;
     }): AsyncGenerator<CgroupEvent, void, void>;
     /** The ids of the processes in the group and in the groups below it. */
@@ -131,21 +168,28 @@ export declare class Cgroup implements CgroupTarget, AsyncDisposable {
 }
 
 // events.d.ts
+import { type PressureTrigger } from './alarms.ts';
 import type { Places } from './places.ts';
 /** What the kernel tells of a group without being asked. */
-export type EventKind = 'populated' | 'empty' | 'frozen' | 'thawed' | 'memoryLow' | 'memoryHigh' | 'memoryMax' | 'oom' | 'oomKill' | 'pidsMax';
+export type EventKind = 'populated' | 'empty' | 'frozen' | 'thawed' | 'memoryLow' | 'memoryHigh' | 'memoryMax' | 'oom' | 'oomKill' | 'pidsMax' | 'pressure';
 export interface CgroupEvent {
     readonly kind: EventKind;
     /** How often since the last event of this kind; 1 for those that are states. */
     readonly count: number;
     /** When it was seen, in milliseconds since the epoch. */
     readonly time: number;
+    /** With `pressure`: which of the triggers. */
+    readonly trigger?: PressureTrigger;
 }
 /**
- * The changes from now on, until `ended`. What happens before the first step of the iteration is seen in it.
+ * The changes from now on, until `ended`. What files tell before the first step of the iteration is seen in it; alarms are set by it.
  * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` for a kind that this group's hierarchies do not tell.
  */
-export declare function eventsOf(places: Places, kinds: readonly EventKind[] | undefined, ended: AbortSignal): AsyncGenerator<CgroupEvent, void, void>;
+export declare function eventsOf(places: Places, { kinds, pressure }: EventOptions, ended: AbortSignal): AsyncGenerator<CgroupEvent, void, void>;
+export interface EventOptions {
+    readonly kinds?: readonly EventKind[] | undefined;
+    readonly pressure?: readonly PressureTrigger[] | undefined;
+}
 
 // hierarchies/find.d.ts
 import type { Membership } from './membership.ts';

@@ -6,6 +6,7 @@ import { compile } from './compile.ts'
 import { createPlaces } from './create.ts'
 import { delegatePlaces } from './delegate.ts'
 import { DeviceFilter } from './devices.ts'
+import type { PressureTrigger } from './alarms.ts'
 import { eventsOf, type CgroupEvent, type EventKind } from './events.ts'
 import { setFrozen } from './freeze.ts'
 import { thisHost, type Host } from './hierarchies/host.ts'
@@ -166,17 +167,26 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
   }
 
   /**
-   * What the kernel tells of the group from now on, until it is closed: that it became populated or empty, frozen or thawed, and on v2 what its
-   * memory and pids controllers count. Nothing is polled; a state that changes back at once may not be seen. Aborting `signal` rejects with its reason.
+   * What the kernel tells of the group from now on, until it is closed: that it became populated or empty, frozen or thawed, ran out of memory, that it
+   * stalls, and on v2 what its memory and pids controllers count. Nothing is polled; a state that changes back at once may not be seen. Aborting `signal`
+   * rejects with its reason.
    *
    * @param options.kinds Only these; all that the group's hierarchies tell by default.
-   * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` for a kind that they do not tell: of memory and pids on v1; `ERR_BOX_STATE`.
+   * @param options.pressure When to tell of `pressure`: at none by default. The group needs a v2 folder; beside v1 will do.
+   * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` for a kind that they do not tell: of kills and pids on v1; `ERR_BOX_INVALID_ARGUMENT` for a trigger
+   *   that the kernel would not take; `ERR_BOX_STATE`.
    */
-  events(options: { readonly kinds?: readonly EventKind[]; readonly signal?: AbortSignal } = {}): AsyncGenerator<CgroupEvent, void, void> {
+  events(
+    options: {
+      readonly kinds?: readonly EventKind[]
+      readonly pressure?: readonly PressureTrigger[]
+      readonly signal?: AbortSignal
+    } = {},
+  ): AsyncGenerator<CgroupEvent, void, void> {
     this.#checkOpen()
-    const { kinds, signal } = options
+    const { signal } = options
     const ended = this.#ending.signal
-    const events = eventsOf(this.#places, kinds, signal === undefined ? ended : AbortSignal.any([ended, signal]))
+    const events = eventsOf(this.#places, options, signal === undefined ? ended : AbortSignal.any([ended, signal]))
     return untilAborted(events, signal)
   }
 

@@ -1,5 +1,6 @@
 import { watch, type FSWatcher } from 'node:fs'
 import { BoxError } from '@box/core'
+import { memoryAlarms, pressureAlarms, setAlarms, type Alarm, type PressureTrigger } from './alarms.ts'
 import { read } from './files.ts'
 import { flatKeyed } from './parse.ts'
 import type { Places } from './places.ts'
@@ -16,6 +17,7 @@ export type EventKind =
   | 'oom'
   | 'oomKill'
   | 'pidsMax'
+  | 'pressure'
 
 export interface CgroupEvent {
   readonly kind: EventKind
@@ -23,6 +25,8 @@ export interface CgroupEvent {
   readonly count: number
   /** When it was seen, in milliseconds since the epoch. */
   readonly time: number
+  /** With `pressure`: which of the triggers. */
+  readonly trigger?: PressureTrigger
 }
 
 interface Source {
@@ -32,9 +36,7 @@ interface Source {
   readonly keys: Readonly<Record<string, EventKind | readonly [EventKind, EventKind]>>
 }
 
-/**
- * The files that tell. The v1 controllers tell of memory only through eventfd(2), and of pids not at all.
- */
+/** The files that tell by changing. The v1 controllers tell of memory only through eventfd(2), and of pids not at all. */
 function sourcesOf({ v2, controllers }: Places): Source[] {
   if (v2 === undefined) return []
   const sources: Source[] = [
@@ -51,24 +53,36 @@ function sourcesOf({ v2, controllers }: Places): Source[] {
 }
 
 /**
- * The changes from now on, until `ended`. What happens before the first step of the iteration is seen in it.
+ * The changes from now on, until `ended`. What files tell before the first step of the iteration is seen in it; alarms are set by it.
  * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` for a kind that this group's hierarchies do not tell.
  */
 export function eventsOf(
   places: Places,
-  kinds: readonly EventKind[] | undefined,
+  { kinds, pressure = [] }: EventOptions,
   ended: AbortSignal,
 ): AsyncGenerator<CgroupEvent, void, void> {
   const sources = sourcesOf(places)
-  const told = new Set(sources.flatMap(({ keys }) => Object.values(keys).flat()))
+  const alarms = [...memoryAlarms(places), ...pressureAlarms(places, pressure)]
+  const told = new Set([...sources.flatMap(({ keys }) => Object.values(keys).flat()), ...alarms.map(({ kind }) => kind)])
   const untold = kinds?.find((kind) => !told.has(kind))
   if (untold !== undefined)
     throw new BoxError('ERR_BOX_CGROUP_UNSUPPORTED', `The hierarchies of this group do not tell of ${untold}`, {
       step: untold,
-      hint: 'on cgroup v1 read stats() instead',
+      hint: untold === 'pressure' ? 'name triggers by the option `pressure`' : 'on cgroup v1 read stats() instead',
     })
+  const wanted = new Set(kinds ?? told)
   const states = sources.map((source) => ({ source, last: valuesOf(source) }))
-  return follow(states, new Set(kinds ?? told), ended)
+  return follow(
+    states,
+    wanted,
+    alarms.filter(({ kind }) => wanted.has(kind)),
+    ended,
+  )
+}
+
+export interface EventOptions {
+  readonly kinds?: readonly EventKind[] | undefined
+  readonly pressure?: readonly PressureTrigger[] | undefined
 }
 
 interface State {
@@ -79,13 +93,20 @@ interface State {
 async function* follow(
   states: readonly State[],
   kinds: ReadonlySet<EventKind>,
+  alarms: readonly Alarm[],
   ended: AbortSignal,
 ): AsyncGenerator<CgroupEvent, void, void> {
   let wake: (() => void) | undefined
   const signal = (): void => wake?.()
   const watchers: FSWatcher[] = []
+  const heard: CgroupEvent[] = []
+  let unset: (() => void) | undefined
   ended.addEventListener('abort', signal, { once: true })
   try {
+    unset = setAlarms(alarms, (event) => {
+      heard.push(event)
+      signal()
+    })
     for (const { source } of states) {
       const watcher = watch(`${source.folder}/${source.file}`)
       // A file that is removed with its group is an end, not an error.
@@ -95,13 +116,14 @@ async function* follow(
       const changed = new Promise<void>((resolve) => {
         wake = resolve
       })
-      const events = states.flatMap((state) => changesOf(state)).filter(({ kind }) => kinds.has(kind))
+      const events = [...heard.splice(0), ...states.flatMap((state) => changesOf(state)).filter(({ kind }) => kinds.has(kind))]
       yield* events
       if (events.length === 0 && !ended.aborted) await changed
     }
   } finally {
     ended.removeEventListener('abort', signal)
     for (const watcher of watchers) watcher.close()
+    unset?.()
   }
 }
 

@@ -1,3 +1,4 @@
+export type { PressureTrigger } from './alarms.ts'
 export { Cgroup, type CgroupOptions } from './cgroup.ts'
 export type { CgroupEvent, EventKind } from './events.ts'
 export type * from './limits.ts'

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pressureAlarms, type PressureTrigger } from '../src/alarms.ts'
 import { eventsOf, type CgroupEvent, type EventKind } from '../src/events.ts'
 import { Cgroup } from '../src/index.ts'
 import type { Places } from '../src/places.ts'
@@ -28,7 +29,7 @@ onLinux('events by recorded files', () => {
 
   test('what counters of v2 gain is told, with how much', async () => {
     const end = new AbortController()
-    const events = eventsOf(places, undefined, end.signal)
+    const events = eventsOf(places, {}, end.signal)
     // Before the first step of the iteration: not lost.
     writeFileSync(join(folder, 'memory.events'), 'low 0\nhigh 3\nmax 0\noom 0\noom_kill 0\n')
     expect(await next(events)).toEqual(['memoryHigh', 3])
@@ -45,7 +46,7 @@ onLinux('events by recorded files', () => {
 
   test('only the kinds that were asked for', async () => {
     const end = new AbortController()
-    const events = eventsOf(places, ['oom'], end.signal)
+    const events = eventsOf(places, { kinds: ['oom'] }, end.signal)
     writeFileSync(join(folder, 'memory.events'), 'low 0\nhigh 3\nmax 9\noom 4\noom_kill 1\n')
     expect(await next(events)).toEqual(['oom', 4])
     end.abort()
@@ -54,11 +55,33 @@ onLinux('events by recorded files', () => {
 
   test('a kind that nothing tells is an error', () => {
     const without = { ...places, controllers: new Set<string>() }
-    expect(() => eventsOf(without, ['oomKill'], new AbortController().signal)).toThrow(
+    expect(() => eventsOf(without, { kinds: ['oomKill'] }, new AbortController().signal)).toThrow(
       expect.objectContaining({ code: 'ERR_BOX_CGROUP_UNSUPPORTED', step: 'oomKill' }),
     )
-    expect(() => eventsOf({ ...without, v2: undefined }, ['empty'], new AbortController().signal)).toThrow(
+    expect(() => eventsOf({ ...without, v2: undefined }, { kinds: ['empty'] }, new AbortController().signal)).toThrow(
       expect.objectContaining({ code: 'ERR_BOX_CGROUP_UNSUPPORTED', step: 'empty' }),
+    )
+  })
+})
+
+const triggers: readonly Partial<PressureTrigger>[] = [
+  { resource: 'memory', stall: 0 },
+  { resource: 'memory', stall: 100, window: 100 },
+  { resource: 'memory', stall: 3000, window: 2000 },
+  { resource: 'memory', stall: Number.NaN },
+]
+onLinux('triggers', () => {
+  test.each(triggers)('%j is none', (trigger) => {
+    const places: Places = { v2: '/', v1: new Map(), controllers: new Set(), top: false }
+    expect(() => pressureAlarms(places, [{ resource: 'cpu', stall: 1, ...trigger }])).toThrow(
+      expect.objectContaining({ code: 'ERR_BOX_INVALID_ARGUMENT' }),
+    )
+  })
+
+  test('a group without pressure files cannot tell of it', () => {
+    const places: Places = { v2: undefined, v1: new Map(), controllers: new Set(), top: false }
+    expect(() => pressureAlarms(places, [{ resource: 'cpu', stall: 1 }])).toThrow(
+      expect.objectContaining({ code: 'ERR_BOX_CGROUP_UNSUPPORTED', step: 'pressure' }),
     )
   })
 })

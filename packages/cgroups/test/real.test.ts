@@ -51,6 +51,32 @@ asRoot('on this machine', () => {
     expect(memory.peak).toBeLessThanOrEqual(16 * 2 ** 20)
   })
 
+  test('running out of memory is told, and the end of the group is the end of its events', async () => {
+    const group = await groups.create({ memory: '16MiB' })
+    const events = group.events({ kinds: ['oom'] })
+    const told = events.next()
+    await groups.runIn(group, 'exec dd if=/dev/zero of=/dev/null bs=200M count=1')
+    expect(await told).toMatchObject({ done: false, value: { kind: 'oom' } })
+    await group.kill()
+    const rest = (async () => {
+      for await (const { kind } of events) expect(kind).toBe('oom')
+    })()
+    await group.close()
+    await rest
+  })
+
+  test('stalls above a threshold are told', async () => {
+    const group = await groups.create()
+    const trigger = { resource: 'cpu', stall: 100 } as const
+    const events = group.events({ kinds: ['pressure'], pressure: [trigger] })
+    const told = events.next()
+    await groups.runIn(group, 'for i in 1 2 3 4 5 6; do while :; do :; done & done; wait')
+    expect(await told).toMatchObject({ value: { kind: 'pressure', trigger } })
+    await group.kill()
+    await events.return()
+    expect((await group.stats()).pressure.cpu?.some.total).toBeGreaterThan(100)
+  })
+
   test('memory is counted by kind', async () => {
     const group = await groups.create({ memory: '256MiB' })
     await groups.runIn(group, 'exec dd if=/dev/zero of=/dev/null bs=32M')

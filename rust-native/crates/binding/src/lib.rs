@@ -1,5 +1,6 @@
 //! The Node-API binding of the core. Conversions only: one file an area, `error` and `background` for all of them.
 
+mod alarms;
 mod archive;
 mod background;
 mod bpf;

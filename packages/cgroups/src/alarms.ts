@@ -1,0 +1,78 @@
+import { existsSync } from 'node:fs'
+import { BoxError, fromNative } from '@box/core'
+import { native } from '@box/native'
+import type { CgroupEvent, EventKind } from './events.ts'
+import type { Places } from './places.ts'
+import { unsupported } from './writes.ts'
+
+/** When to tell of stalls: once the group has lost that much time within a window (Documentation/accounting/psi.rst). */
+export interface PressureTrigger {
+  readonly resource: 'cpu' | 'memory' | 'io'
+  /** Whether one thread that waits is enough, or all have to wait at once. `'some'` by default. */
+  readonly share?: 'some' | 'full' | undefined
+  /** The time lost, in milliseconds. */
+  readonly stall: number
+  /** Within how many milliseconds: 500 to 10000, 2000 by default. Without CAP_SYS_RESOURCE a multiple of 2000. */
+  readonly window?: number | undefined
+}
+
+/** What the kernel tells by a descriptor. */
+export interface Alarm {
+  readonly kind: EventKind
+  readonly folder: string
+  readonly file: string
+  readonly trigger?: PressureTrigger
+}
+
+/** On v1 the memory controller tells by eventfd(2) that a group has run out. */
+export function memoryAlarms({ v1 }: Places): Alarm[] {
+  const folder = v1.get('memory')
+  return folder !== undefined && existsSync(`${folder}/cgroup.event_control`) ? [{ kind: 'oom', folder, file: 'memory.oom_control' }] : []
+}
+
+/** @throws BoxError `ERR_BOX_INVALID_ARGUMENT`, `ERR_BOX_CGROUP_UNSUPPORTED`. */
+export function pressureAlarms({ v2 }: Places, triggers: readonly PressureTrigger[]): Alarm[] {
+  return triggers.map((trigger) => {
+    check(trigger)
+    const file = `${trigger.resource}.pressure`
+    if (v2 === undefined || !existsSync(`${v2}/${file}`))
+      throw unsupported('pressure', `its v2 folder has no ${file}`, 'boot with psi=1 where the kernel has it switched off')
+    return { kind: 'pressure', folder: v2, file, trigger }
+  })
+}
+
+function check({ resource, share = 'some', stall, window = 2000 }: PressureTrigger): void {
+  const whole = (value: number): boolean => Number.isFinite(value) && Number.isSafeInteger(Math.round(value * 1000))
+  const known = ['cpu', 'memory', 'io'].includes(resource) && ['some', 'full'].includes(share)
+  if (known && whole(stall) && whole(window) && window >= 500 && window <= 10_000 && stall > 0 && stall <= window) return
+  throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `A trigger cannot be ${JSON.stringify({ resource, share, stall, window })}`, {
+    step: 'pressure',
+    hint: "resource 'cpu', 'memory' or 'io', share 'some' or 'full', a window of 500 to 10000 milliseconds and a stall of at most that",
+  })
+}
+
+/**
+ * Sets alarms; a thread of the core sleeps until one goes off.
+ * @returns what ends them
+ * @throws BoxError `ERR_BOX_PERMISSION`, `ERR_BOX_SYSTEM`.
+ */
+export function setAlarms(alarms: readonly Alarm[], tell: (event: CgroupEvent) => void): (() => void) | undefined {
+  if (alarms.length === 0) return undefined
+  const list = alarms.map(({ folder, file, trigger }) => ({ folder, file, ...(trigger === undefined ? {} : { trigger: textOf(trigger) }) }))
+  try {
+    const set = native().GroupAlarms.set(list, ({ index, count }) => {
+      const alarm = alarms[index]
+      // A v1 group that is removed wakes its listeners too.
+      if (alarm === undefined || !existsSync(`${alarm.folder}/${alarm.file}`)) return
+      const { kind, trigger } = alarm
+      tell({ kind, count, time: Date.now(), ...(trigger === undefined ? {} : { trigger }) })
+    })
+    return () => set.close()
+  } catch (thrown) {
+    throw fromNative(thrown, 'without CAP_SYS_RESOURCE the window of a trigger is a multiple of 2000 milliseconds')
+  }
+}
+
+function textOf({ share = 'some', stall, window = 2000 }: PressureTrigger): string {
+  return `${share} ${Math.round(stall * 1000)} ${Math.round(window * 1000)}`
+}
