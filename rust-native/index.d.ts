@@ -73,6 +73,23 @@ export declare class LayerUnpacker {
   abort(): Promise<void>
 }
 
+/** A filter's listener. When it is closed, or this process ends, the calls that wait and all later ones fail with ENOSYS. */
+export declare class SeccompListener {
+  /** Takes the descriptor. `callback` gets each `struct seccomp_notif`; it does not keep the process running. */
+  constructor(fd: number, callback: (notification: Buffer) => void)
+  /** Answers with a `struct seccomp_notif_resp`. Gives false where the call no longer waits. */
+  answer(answer: Uint8Array): boolean
+  /** Adds a descriptor to the process by a `struct seccomp_notif_addfd`. Gives false where the call no longer waits. */
+  addDescriptor(addition: Uint8Array): boolean
+  /**
+   * Reads the memory of the process that waits: up to `length` bytes, fewer where what follows cannot be read. After it was opened the
+   * call is asked after again: the process could have ended, and another have its number.
+   */
+  memory(id: Uint8Array, pid: number, address: number, length: number): Uint8Array
+  /** Closes it. Idempotent. */
+  close(): void
+}
+
 /** What Node has no call for: the size, and waiting for room. Without this it could write to a terminal only by blocking. */
 export declare class TerminalControl {
   /** Keeps a copy of the descriptor, and makes reads and writes of it non-blocking. */

@@ -133,9 +133,7 @@ import { type Plan } from './plan.ts';
  */
 export declare function spawn(command: readonly string[], options?: SpawnOptions): Promise<Process>;
 /** Starts what a plan says. A plan can be launched any number of times. See `spawn`. */
-export declare function launch(compiled: Plan, options?: {
-    readonly signal?: AbortSignal | undefined;
-}): Promise<Process>;
+export declare function launch(compiled: Plan, options?: Pick<SpawnOptions, 'signal' | 'onSystemCall'>): Promise<Process>;
 
 // mounts.d.ts
 import type { Size } from '@box/core';
@@ -213,7 +211,7 @@ import type { Capabilities, CapabilityName } from './capabilities.ts';
 import type { Landlock } from './landlock.ts';
 import type { Device, Mount, Propagation } from './mounts.ts';
 import type { IoPriority, MemoryPolicy, Scheduler } from './scheduling.ts';
-import type { SeccompProfile } from './seccomp.ts';
+import type { SeccompProfile, SystemCallHandler } from './seccomp.ts';
 /** The kinds of namespace, by the names of the runtime specification (config-linux.md, "Namespaces"; namespaces(7)). */
 export type NamespaceKind = 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup' | 'time';
 /** A namespace held by a descriptor. The descriptor stays the giver's. */
@@ -338,6 +336,11 @@ export interface SpawnOptions {
     readonly landlock?: Landlock | undefined;
     /** A filter of system calls (runtime-spec config-linux.md, "Seccomp"). Default: none. */
     readonly seccomp?: SeccompProfile | undefined;
+    /**
+     * Answers the calls that `seccomp` marks with `SCMP_ACT_NOTIFY`. Where it fails, or the caller ends, such a call fails, too. As long as a
+     * process has the filter it is asked; `close()` of the handle ends that.
+     */
+    readonly onSystemCall?: SystemCallHandler | undefined;
     /** The environment. Default: only `PATH`, with the usual folders; nothing is inherited unless it is given. */
     readonly env?: Readonly<Record<string, string | undefined>> | undefined;
     /** The working directory, inside the root. Default: `/` with a `root`, else the caller's. */
@@ -666,7 +669,9 @@ export interface SeccompProfile {
     readonly flags?: readonly SeccompFlag[] | undefined;
     readonly syscalls?: readonly SeccompRule[] | undefined;
 }
-export type SeccompAction = 'SCMP_ACT_KILL' | 'SCMP_ACT_KILL_PROCESS' | 'SCMP_ACT_KILL_THREAD' | 'SCMP_ACT_TRAP' | 'SCMP_ACT_ERRNO' | 'SCMP_ACT_TRACE' | 'SCMP_ACT_LOG' | 'SCMP_ACT_ALLOW';
+export type SeccompAction = 'SCMP_ACT_KILL' | 'SCMP_ACT_KILL_PROCESS' | 'SCMP_ACT_KILL_THREAD' | 'SCMP_ACT_TRAP' | 'SCMP_ACT_ERRNO' | 'SCMP_ACT_TRACE' | 'SCMP_ACT_LOG'
+/** The call waits for what `onSystemCall` answers (seccomp_unotify(2)). */
+ | 'SCMP_ACT_NOTIFY' | 'SCMP_ACT_ALLOW';
 export type SeccompFlag = 'SECCOMP_FILTER_FLAG_TSYNC' | 'SECCOMP_FILTER_FLAG_LOG' | 'SECCOMP_FILTER_FLAG_SPEC_ALLOW';
 export interface SeccompRule {
     /** Names of system calls. One that this machine does not have is passed over. */
@@ -685,6 +690,39 @@ export interface SeccompArgument {
     readonly op: SeccompOperator;
 }
 export type SeccompOperator = 'SCMP_CMP_NE' | 'SCMP_CMP_LT' | 'SCMP_CMP_LE' | 'SCMP_CMP_EQ' | 'SCMP_CMP_GE' | 'SCMP_CMP_GT' | 'SCMP_CMP_MASKED_EQ';
+/** A system call that waits for an answer. The calls that a launch itself makes after its filter is in force are among them. */
+export interface SystemCall {
+    /** By its name in section 2 of the manual; `#N` where the number has none that is known here. */
+    readonly name: string;
+    /** The process, as the caller sees it. */
+    readonly pid: number;
+    readonly architecture: 'x64' | 'arm64';
+    /** Six numbers as the registers had them. They cannot change any more; what they point to can. */
+    readonly args: readonly bigint[];
+    /**
+     * The text that an argument points to, up to its NUL. Another thread can write to that memory at any time: decide by what was read here
+     * and act on that, never by letting the call continue.
+     * @throws BoxError `ERR_BOX_STATE` where the call no longer waits, `ERR_BOX_PERMISSION`, `ERR_BOX_SYSTEM` where nothing can be read.
+     */
+    text(argument: number): string;
+    /** `length` bytes, up to 65,536, at an address; fewer where the rest cannot be read. As `text`. */
+    bytes(address: bigint, length: number): Uint8Array;
+}
+/**
+ * What a system call comes to: an error by its name or number, a value, a descriptor of the caller's whose copy becomes the call's value
+ * (SECCOMP_IOCTL_NOTIF_ADDFD), or `continue`: the kernel carries it out. `continue` is no means of security: the memory that a call points
+ * to can be changed after it was looked at (seccomp_unotify(2)).
+ */
+export type SystemCallAnswer = 'continue' | {
+    readonly errno: string | number;
+} | {
+    readonly value: number | bigint;
+} | {
+    readonly fd: number;
+    readonly closeOnExec?: boolean | undefined;
+};
+/** Answers a system call. Where it throws, rejects or answers with something else the call fails with EPERM. */
+export type SystemCallHandler = (call: SystemCall) => SystemCallAnswer | Promise<SystemCallAnswer>;
 
 // seccomp/default-profile.d.ts
 import type { SeccompProfile } from '../seccomp.ts';

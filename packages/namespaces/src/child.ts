@@ -5,6 +5,7 @@ import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import type { Process, Result, Terminal } from './handle.ts'
 import { callNative } from './reactor.ts'
+import type { Listener } from './seccomp/listener.ts'
 import type { PipeEnd } from './streams.ts'
 import type { TerminalEnd } from './terminal.ts'
 
@@ -16,6 +17,7 @@ export interface Ends {
   readonly stdout: PipeEnd
   readonly stderr: PipeEnd
   readonly terminal?: TerminalEnd | undefined
+  readonly listener?: Listener | undefined
 }
 
 /** A process that runs, or has run. */
@@ -102,6 +104,7 @@ export class Child implements Process {
     this.#ends.stdout.close()
     this.#ends.stderr.close()
     this.#ends.terminal?.destroy()
+    this.#ends.listener?.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -7,6 +7,9 @@ import { hintOf } from './hints.ts'
 import type { SpawnOptions } from './options.ts'
 import { type Plan, plan } from './plan.ts'
 import { start } from './reactor.ts'
+import { listenerBits } from './seccomp/compile.ts'
+import { Listener } from './seccomp/listener.ts'
+import type { SystemCallHandler } from './seccomp.ts'
 import { PipeEnd } from './streams.ts'
 import { TerminalEnd } from './terminal.ts'
 
@@ -21,18 +24,20 @@ export async function spawn(command: readonly string[], options: SpawnOptions = 
 }
 
 /** Starts what a plan says. A plan can be launched any number of times. See `spawn`. */
-export async function launch(compiled: Plan, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Process> {
+export async function launch(compiled: Plan, options: Pick<SpawnOptions, 'signal' | 'onSystemCall'> = {}): Promise<Process> {
   options.signal?.throwIfAborted()
   const context = { command: compiled.data.command }
   return channels.launch.hasSubscribers
-    ? await channels.launch.tracePromise(() => begin(compiled, options.signal), context)
-    : await begin(compiled, options.signal)
+    ? await channels.launch.tracePromise(() => begin(compiled, options), context)
+    : await begin(compiled, options)
 }
 
-async function begin(compiled: Plan, signal: AbortSignal | undefined): Promise<Process> {
+async function begin(compiled: Plan, { signal, onSystemCall }: Pick<SpawnOptions, 'signal' | 'onSystemCall'>): Promise<Process> {
   const { data, timeout } = compiled
   const deadline = timeout === undefined ? undefined : performance.now() + timeout
   const opened: number[] = []
+  if (offersOf(compiled).includes('listener') !== (onSystemCall !== undefined))
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'onSystemCall and a rule with SCMP_ACT_NOTIFY need one another')
   let events: Events | undefined
   try {
     const slots = data.given.map((slot) => {
@@ -52,7 +57,7 @@ async function begin(compiled: Plan, signal: AbortSignal | undefined): Promise<P
         }
       }
     })
-    events = new Events()
+    events = new Events(offersOf(compiled), onSystemCall)
     const { ends } = start(compiled.encoded, slots, events.receive)
     events.streams(compiled, ends)
   } finally {
@@ -61,6 +66,14 @@ async function begin(compiled: Plan, signal: AbortSignal | undefined): Promise<P
   const child = await abortable(events.started, signal, events.cancel)
   watch(child, deadline, signal)
   return child
+}
+
+/** What steps of the plan send back, in their order. */
+function offersOf(compiled: Plan): ('terminal' | 'listener')[] {
+  return compiled.data.enter.flatMap((step) => {
+    if (step.do === 'terminal') return ['terminal' as const]
+    return step.do === 'seccomp' && (step.flags & listenerBits) !== 0 ? ['listener' as const] : []
+  })
 }
 
 function openNamespace(path: string): number {
@@ -104,7 +117,12 @@ class Events {
   #cancelled = false
   #ends: Ends = { stdin: new PipeEnd(undefined), stdout: new PipeEnd(undefined), stderr: new PipeEnd(undefined) }
 
-  constructor() {
+  readonly #offers: ('terminal' | 'listener')[]
+  readonly #onSystemCall: SystemCallHandler | undefined
+
+  constructor(offers: ('terminal' | 'listener')[], onSystemCall: SystemCallHandler | undefined) {
+    this.#offers = offers
+    this.#onSystemCall = onSystemCall
     this.started = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -124,8 +142,7 @@ class Events {
   readonly receive = (event: ProcessEvent): void => {
     switch (event.kind) {
       case 'offered':
-        // The one step of a plan that offers something is the terminal.
-        this.#ends = { ...this.#ends, terminal: new TerminalEnd(event.descriptor ?? -1) }
+        this.#take(event.descriptor ?? -1)
         break
       case 'started':
         this.#child = new Child(event.pid ?? 0, event.pidfd ?? -1, this.#ends)
@@ -147,6 +164,12 @@ class Events {
     }
   }
 
+  #take(fd: number): void {
+    if (this.#offers.shift() === 'terminal') this.#ends = { ...this.#ends, terminal: new TerminalEnd(fd) }
+    else if (this.#onSystemCall !== undefined) this.#ends = { ...this.#ends, listener: new Listener(fd, this.#onSystemCall) }
+    else closeSync(fd)
+  }
+
   /** The caller no longer waits for the start: what started is killed, and its streams are closed when it has ended. */
   readonly cancel = (): void => {
     this.#cancelled = true
@@ -158,5 +181,6 @@ class Events {
     this.#ends.stdout.close()
     this.#ends.stderr.close()
     this.#ends.terminal?.destroy()
+    this.#ends.listener?.close()
   }
 }

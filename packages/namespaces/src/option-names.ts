@@ -32,6 +32,7 @@ export const spawnOptions: OptionNames<SpawnOptions> = {
   noNewPrivileges: true,
   landlock: true,
   seccomp: true,
+  onSystemCall: true,
   env: true,
   cwd: true,
   stdio: true,

@@ -3,7 +3,7 @@ import type { Capabilities, CapabilityName } from './capabilities.ts'
 import type { Landlock } from './landlock.ts'
 import type { Device, Mount, Propagation } from './mounts.ts'
 import type { IoPriority, MemoryPolicy, Scheduler } from './scheduling.ts'
-import type { SeccompProfile } from './seccomp.ts'
+import type { SeccompProfile, SystemCallHandler } from './seccomp.ts'
 
 /** The kinds of namespace, by the names of the runtime specification (config-linux.md, "Namespaces"; namespaces(7)). */
 export type NamespaceKind = 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup' | 'time'
@@ -153,6 +153,12 @@ export interface SpawnOptions {
   readonly landlock?: Landlock | undefined
   /** A filter of system calls (runtime-spec config-linux.md, "Seccomp"). Default: none. */
   readonly seccomp?: SeccompProfile | undefined
+
+  /**
+   * Answers the calls that `seccomp` marks with `SCMP_ACT_NOTIFY`. Where it fails, or the caller ends, such a call fails, too. As long as a
+   * process has the filter it is asked; `close()` of the handle ends that.
+   */
+  readonly onSystemCall?: SystemCallHandler | undefined
 
   /** The environment. Default: only `PATH`, with the usual folders; nothing is inherited unless it is given. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined

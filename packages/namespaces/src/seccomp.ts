@@ -17,6 +17,8 @@ export type SeccompAction =
   | 'SCMP_ACT_ERRNO'
   | 'SCMP_ACT_TRACE'
   | 'SCMP_ACT_LOG'
+  /** The call waits for what `onSystemCall` answers (seccomp_unotify(2)). */
+  | 'SCMP_ACT_NOTIFY'
   | 'SCMP_ACT_ALLOW'
 
 export type SeccompFlag = 'SECCOMP_FILTER_FLAG_TSYNC' | 'SECCOMP_FILTER_FLAG_LOG' | 'SECCOMP_FILTER_FLAG_SPEC_ALLOW'
@@ -47,3 +49,36 @@ export type SeccompOperator =
   | 'SCMP_CMP_GE'
   | 'SCMP_CMP_GT'
   | 'SCMP_CMP_MASKED_EQ'
+
+/** A system call that waits for an answer. The calls that a launch itself makes after its filter is in force are among them. */
+export interface SystemCall {
+  /** By its name in section 2 of the manual; `#N` where the number has none that is known here. */
+  readonly name: string
+  /** The process, as the caller sees it. */
+  readonly pid: number
+  readonly architecture: 'x64' | 'arm64'
+  /** Six numbers as the registers had them. They cannot change any more; what they point to can. */
+  readonly args: readonly bigint[]
+  /**
+   * The text that an argument points to, up to its NUL. Another thread can write to that memory at any time: decide by what was read here
+   * and act on that, never by letting the call continue.
+   * @throws BoxError `ERR_BOX_STATE` where the call no longer waits, `ERR_BOX_PERMISSION`, `ERR_BOX_SYSTEM` where nothing can be read.
+   */
+  text(argument: number): string
+  /** `length` bytes, up to 65,536, at an address; fewer where the rest cannot be read. As `text`. */
+  bytes(address: bigint, length: number): Uint8Array
+}
+
+/**
+ * What a system call comes to: an error by its name or number, a value, a descriptor of the caller's whose copy becomes the call's value
+ * (SECCOMP_IOCTL_NOTIF_ADDFD), or `continue`: the kernel carries it out. `continue` is no means of security: the memory that a call points
+ * to can be changed after it was looked at (seccomp_unotify(2)).
+ */
+export type SystemCallAnswer =
+  | 'continue'
+  | { readonly errno: string | number }
+  | { readonly value: number | bigint }
+  | { readonly fd: number; readonly closeOnExec?: boolean | undefined }
+
+/** Answers a system call. Where it throws, rejects or answers with something else the call fails with EPERM. */
+export type SystemCallHandler = (call: SystemCall) => SystemCallAnswer | Promise<SystemCallAnswer>

@@ -51,7 +51,7 @@ export function compileSeccomp(profile: SeccompProfile, architecture: string = p
   }
   const known = architecture === process.arch ? compiled.get(profile) : undefined
   if (known !== undefined) return known
-  const filter = { flags: flagsOf(profile.flags ?? []), program: compile(profile, architecture) }
+  const filter = { flags: flagsOf(profile.flags ?? []) | listenerFlags(profile), program: compile(profile, architecture) }
   if (architecture === process.arch) compiled.set(profile, filter)
   return filter
 }
@@ -166,6 +166,8 @@ function actionValue(action: SeccompAction, errno: number | undefined): number {
       return 0x7ff0_0000 | data
     case 'SCMP_ACT_LOG':
       return 0x7ffc_0000
+    case 'SCMP_ACT_NOTIFY':
+      return 0x7fc0_0000
     case 'SCMP_ACT_ALLOW':
       return 0x7fff_0000
     default:
@@ -179,6 +181,26 @@ function flagsOf(flags: readonly SeccompFlag[]): number {
     if (bit === undefined) throw invalid('seccomp flag', flag)
     return bits | bit
   }, 0)
+}
+
+/** SECCOMP_FILTER_FLAG_NEW_LISTENER, and WAIT_KILLABLE_RECV: a signal does not make a call happen twice. */
+export const listenerBits: number = 8 | 32
+
+/** The child sends the listener over its channel when the filter is in force already: that call must not wait for the listener. */
+function listenerFlags(profile: SeccompProfile): number {
+  const rules = profile.syscalls ?? []
+  const notifies = [profile.defaultAction, ...rules.map(({ action }) => action)].includes('SCMP_ACT_NOTIFY')
+  if (!notifies) return 0
+  if (profile.flags?.includes('SECCOMP_FILTER_FLAG_TSYNC') === true)
+    throw invalid('seccomp flag beside SCMP_ACT_NOTIFY', 'SECCOMP_FILTER_FLAG_TSYNC')
+  const sending = rules.filter(({ names }) => names.includes('sendmsg')).map(({ action }) => action)
+  if (sending.length === 0) sending.push(profile.defaultAction)
+  if (sending.some((action) => action !== 'SCMP_ACT_ALLOW' && action !== 'SCMP_ACT_LOG'))
+    throw new BoxError(
+      'ERR_BOX_INVALID_ARGUMENT',
+      'seccomp: a filter with SCMP_ACT_NOTIFY must allow sendmsg, by which its listener reaches the caller',
+    )
+  return listenerBits
 }
 
 function invalid(what: string, value: unknown): BoxError {

@@ -9,6 +9,7 @@ mod error;
 mod launch;
 mod locks;
 mod mounts;
+mod notify;
 mod root;
 mod terminal;
 mod user_namespace;

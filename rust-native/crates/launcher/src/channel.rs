@@ -24,6 +24,15 @@ pub fn send(channel: impl AsFd, outcome: &Outcome, descriptor: Option<BorrowedFd
     let _ = sendmsg(channel, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL);
 }
 
+/// Sends what was encoded before, with a descriptor: one system call, and no memory is asked for.
+pub fn send_only(channel: impl AsFd, message: &[u8], descriptor: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [descriptor];
+    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+    sendmsg(channel, &[IoSlice::new(message)], &mut ancillary, SendFlags::NOSIGNAL).map(drop)
+}
+
 /// The next message and its descriptors; a length of 0 is the end.
 pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> rustix::io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];

@@ -97,7 +97,7 @@ impl Child<'_> {
                 identity::set_capabilities(effective, permitted, inheritable, ambient)
             }
             Step::NoNewPrivileges => sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1).call("prctl"),
-            Step::Seccomp { flags, filter } => sys::seccomp(flags, filter).call("seccomp"),
+            Step::Seccomp { flags, filter } => identity::filter(flags, filter, self.given.answer),
             Step::Landlock { best_effort, files, network, scopes, ref paths, ref ports } => {
                 let rules = Rules { best_effort: best_effort != 0, files, network, scopes, paths, ports };
                 landlock::restrict(self.root()?, &rules)

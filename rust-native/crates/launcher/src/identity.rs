@@ -1,11 +1,14 @@
 //! Who the program is: users, groups, capabilities, the filter.
 
+use std::os::fd::OwnedFd;
+
+use box_plan::Outcome;
 use rustix::fs::{Gid, Uid};
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use crate::stop::{Context, Result};
-use crate::sys;
+use crate::{channel, sys};
 
 /// The user and the group.
 pub fn set_ids(uid: u32, gid: u32) -> Result<()> {
@@ -35,6 +38,19 @@ pub fn bound(keep: u64) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The filter of system calls. Where it has a listener that is sent to the caller; the filter is then in force: nothing may be called in
+/// between that it could hold up, not even for memory.
+pub fn filter(flags: u32, filter: &[u8], answer: &OwnedFd) -> Result<()> {
+    const SECCOMP_FILTER_FLAG_NEW_LISTENER: u32 = 8;
+    if flags & SECCOMP_FILTER_FLAG_NEW_LISTENER == 0 {
+        return sys::seccomp(flags, filter).call("seccomp").map(drop);
+    }
+    let message = Outcome::Offered.encode();
+    let installed = sys::seccomp(flags, filter);
+    let sent = installed.and_then(|listener| channel::send_only(answer, &message, sys::borrow(listener)));
+    sent.call("seccomp")
 }
 
 /// The four sets of a thread.

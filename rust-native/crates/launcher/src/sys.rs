@@ -177,8 +177,8 @@ pub fn setrlimit(resource: u32, soft: u64, hard: u64) -> Result<()> {
     check(unsafe { libc::syscall(libc::SYS_prlimit64, 0, resource, &raw const limit, std::ptr::null::<c_void>()) }).map(drop)
 }
 
-/// seccomp(2) with a filter of 8-byte instructions.
-pub fn seccomp(flags: u32, filter: &[u8]) -> Result<()> {
+/// seccomp(2) with a filter of 8-byte instructions. Gives the listener, where the flags ask for one; it is closed by execve.
+pub fn seccomp(flags: u32, filter: &[u8]) -> Result<RawFd> {
     let length = u16::try_from(filter.len() / size_of::<libc::sock_filter>()).map_err(|_| Errno::INVAL)?;
     let copy: Vec<libc::sock_filter> = filter
         .as_chunks::<8>()
@@ -188,7 +188,10 @@ pub fn seccomp(flags: u32, filter: &[u8]) -> Result<()> {
         .collect();
     let program = libc::sock_fprog { len: length, filter: copy.as_ptr().cast_mut() };
     // SAFETY: the program and the instructions are valid for the call, which copies them.
-    check(unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) }).map(drop)
+    let result = check(unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) });
+    // What the allocator has to do comes after the listener is sent: the filter may hold it up.
+    std::mem::forget(copy);
+    result.map(|listener| RawFd::try_from(listener).unwrap_or(-1))
 }
 
 /// Lets go of the program's own pages, which a start maps many at a time: those that serving needs come back from the file one group at a time.
