@@ -498,6 +498,8 @@ export declare class Exchange {
      * @throws RegistryError `ERR_BOX_EGRESS_DENIED`, `ERR_BOX_REGISTRY_UNREACHABLE`; the reason of an aborted signal.
      */
     send(request: ExchangeRequest): Promise<Reply>;
+    /** Sends a request to an address that a document names, without credentials, and follows its redirects. It is not repeated. */
+    anonymously(request: Omit<ExchangeRequest, 'access'>): Promise<Reply>;
 }
 /** The `Location` of an answer, resolved against where the answer came from. */
 export declare function locationOf(reply: Reply): URL | undefined;
@@ -817,6 +819,11 @@ export interface CopyOptions {
     readonly concurrency?: number;
     /** The most bytes of a blob that one request of an upload carries. Default: all of them. */
     readonly chunkSize?: number;
+    /**
+     * Whether layers that a registry does not have are received from the addresses that their descriptors name (`urls`): without credentials, and only
+     * where the registry itself may lead. Default `false`.
+     */
+    readonly foreignLayers?: boolean;
     readonly signal?: AbortSignal;
 }
 /** A reference that was read: the repository, and what to ask it for. */
@@ -829,7 +836,7 @@ export interface Located {
 }
 export interface CopyContext {
     readonly locate: (reference: string) => Located;
-    readonly originOf: (located: Located) => Origin;
+    readonly originOf: (located: Located, foreignLayers: boolean) => Origin;
     readonly retry: RetryPolicy;
 }
 /** Copies an image. Arguments that are wrong are thrown at once; what goes wrong later is the task's outcome. */
@@ -939,7 +946,8 @@ export type BoundPolicy = (image: Parameters<Policy>[0], options: {
 export declare class RepositoryOrigin implements Origin {
     #private;
     readonly repository: Repository;
-    constructor(repository: Repository, policy: BoundPolicy | undefined);
+    /** @param foreign Whether layers that the repository does not have are read from the addresses that their descriptors name. */
+    constructor(repository: Repository, policy: BoundPolicy | undefined, foreign?: boolean);
     get name(): string;
     resolve(name: string, signal: AbortSignal): Promise<Descriptor | undefined>;
     document(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>;

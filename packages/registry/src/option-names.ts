@@ -19,7 +19,13 @@ export const registryOptions: OptionNames<RegistryOptions> = {
   policy: true,
 }
 
-export const copyOptions: OptionNames<CopyOptions> = { platform: true, concurrency: true, chunkSize: true, signal: true }
+export const copyOptions: OptionNames<CopyOptions> = {
+  foreignLayers: true,
+  platform: true,
+  concurrency: true,
+  chunkSize: true,
+  signal: true,
+}
 
 export const egressOptions: OptionNames<EgressOptions> = {
   allow: true,

@@ -149,7 +149,7 @@ export class Registry {
   copy(from: string | CopyFrom, to: string | CopyTo, options: CopyOptions = {}): Task<Descriptor, TransferEvent> {
     return copyBetween(from, to, options, {
       locate: (text) => this.#locate(text),
-      originOf: (located) => this.#origin(located, this.#policy),
+      originOf: (located, foreignLayers) => this.#origin(located, this.#policy, foreignLayers),
       retry: this.#retry,
     })
   }
@@ -221,7 +221,7 @@ export class Registry {
   }
 
   /** What to read from: the repository, or its mirrors and then itself, which may be at another location. */
-  #origin(located: Located, policy: BoundPolicy | undefined): Origin {
+  #origin(located: Located, policy: BoundPolicy | undefined, foreignLayers: boolean = false): Origin {
     const { repository } = located
     const own = (this.#mirrors[repository.registry] ?? []).map((mirror) => {
       const { location, digestOnly = false } = typeof mirror === 'string' ? { location: mirror } : mirror
@@ -229,9 +229,9 @@ export class Registry {
     })
     const mirrors = [...own, ...(this.#match(located)?.mirrors ?? [])]
     const actual = this.#readFrom(located)
-    if (mirrors.length === 0 && actual === repository) return new RepositoryOrigin(repository, policy)
+    if (mirrors.length === 0 && actual === repository) return new RepositoryOrigin(repository, policy, foreignLayers)
     const places = mirrors.map(({ location, digestOnly }) => ({ origin: new RepositoryOrigin(this.#at(location), undefined), digestOnly }))
-    const itself = { origin: new RepositoryOrigin(actual, undefined), digestOnly: false }
+    const itself = { origin: new RepositoryOrigin(actual, undefined, foreignLayers), digestOnly: false }
     return new MirroredOrigin(repository.name, [...places, itself], policy)
   }
 

@@ -252,6 +252,31 @@ describe('credentials stay with the registry that they are for', () => {
     expect(victim.seen).toHaveLength(0)
   })
 
+  test('a layer with addresses of its own is received from there where that is asked for, without credentials and by the same rules', async () => {
+    basicAnd(() => false)
+    const bytes = randomBytes(1000)
+    const config = server.addBlob(Buffer.from('{}'))
+    const addImage = (tag: string, urls: readonly string[]): void => {
+      const layers = [{ ...server.addBlob(bytes), urls }]
+      server.addManifest('app', tag, { schemaVersion: 2, mediaType: manifestType, config, layers }, manifestType)
+      server.blobs.delete(sha256(bytes))
+    }
+    const own = `http://${victim.host}/v2/app/blobs/${sha256(bytes)}`
+    addImage('elsewhere', [`http://${victim.host}/absent`, own])
+    victim.blobs.set(sha256(bytes), bytes)
+    const sink = new Memory()
+    await client().pull(server.reference('app:elsewhere'), sink, { foreignLayers: true })
+    expect(sink.blobs.get(sha256(bytes))?.equals(bytes)).toBe(true)
+    expect(victim.seen.map(({ headers }) => headers.authorization)).toEqual([undefined, undefined])
+    addImage('metadata', ['http://169.254.169.254/layer'])
+    const metadata = client().pull(server.reference('app:metadata'), new Memory(), { foreignLayers: true })
+    expect(await failure(metadata)).toMatchObject({ code: 'ERR_BOX_EGRESS_DENIED' })
+    victim.blobs.set(sha256(bytes), Buffer.from(bytes.toReversed()))
+    addImage('changed', [own])
+    const changed = client().pull(server.reference('app:changed'), new Memory(), { foreignLayers: true })
+    expect(await failure(changed)).toMatchObject({ code: 'ERR_BOX_DIGEST_MISMATCH' })
+  })
+
   test('an error shows none, also where the registry sends them back', async () => {
     basicAnd((request, response) => {
       const message = `\u001b[31mno ${request.headers.authorization ?? ''}`

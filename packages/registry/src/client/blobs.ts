@@ -31,21 +31,52 @@ export async function openBlob(
   signal: AbortSignal | undefined,
 ): Promise<Opened> {
   const { digest } = descriptor
-  const range = start === 0 ? {} : { range: `bytes=${start}-`, ...(validator === undefined ? {} : { 'if-range': validator }) }
   const reply = await repository.send({
     method: 'GET',
     url: repository.url(`blobs/${digest}`),
     // Any encoding of the answer would be other bytes than those that the digest is of.
-    headers: { 'accept-encoding': 'identity', ...range },
+    headers: { 'accept-encoding': 'identity', ...rangeFrom(start, validator) },
     access: repository.access('pull'),
     signal,
   })
+  return await opened(repository, descriptor, start, reply, signal)
+}
+
+/**
+ * Begins to read a layer from the addresses that its descriptor names (image-spec, descriptor.md, "urls"), the first one that has it. No credentials
+ * go there, and they lead only where the registry itself may lead.
+ * @throws RegistryError `ERR_BOX_BLOB_ABSENT`, `ERR_BOX_EGRESS_DENIED`; as for `openBlob`.
+ */
+export async function openForeign(
+  repository: Repository,
+  descriptor: Descriptor,
+  start: number,
+  validator: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Opened> {
+  for (const address of (descriptor.urls ?? []).slice(0, foreignLimit)) {
+    if (!URL.canParse(address)) continue
+    const headers = { 'accept-encoding': 'identity', ...rangeFrom(start, validator) }
+    const reply = await repository.exchange.anonymously({ method: 'GET', url: new URL(address), headers, signal })
+    if (reply.status === 200 || reply.status === 206) return await opened(repository, descriptor, start, reply, signal)
+    reply.abandon()
+  }
+  throw absent(repository, descriptor.digest)
+}
+
+/** The most addresses of a layer that are asked. */
+const foreignLimit = 8
+
+async function opened(
+  repository: Repository,
+  { digest }: Descriptor,
+  start: number,
+  reply: Reply,
+  signal: AbortSignal | undefined,
+): Promise<Opened> {
   if (reply.status === 404) {
     await reply.discard()
-    throw new RegistryError('ERR_BOX_BLOB_ABSENT', `${repository.name} does not have the blob ${digest}`, {
-      registry: repository.registry,
-      status: 404,
-    })
+    throw absent(repository, digest)
   }
   if (reply.status !== 200 && reply.status !== 206) throw await failureOf(reply, `blob ${digest} of ${repository.name}`)
   const from = reply.status === 206 ? rangeStart(reply) : 0
@@ -63,6 +94,17 @@ export async function openBlob(
     validator: etag?.startsWith('"') === true ? etag : undefined,
     stream: chunksOf(repository, reply, signal),
   }
+}
+
+function rangeFrom(start: number, validator: string | undefined): Readonly<Record<string, string>> {
+  return start === 0 ? {} : { range: `bytes=${start}-`, ...(validator === undefined ? {} : { 'if-range': validator }) }
+}
+
+function absent(repository: Repository, digest: Digest): RegistryError {
+  return new RegistryError('ERR_BOX_BLOB_ABSENT', `${repository.name} does not have the blob ${digest}`, {
+    registry: repository.registry,
+    status: 404,
+  })
 }
 
 function rangeStart(reply: Reply): number | undefined {

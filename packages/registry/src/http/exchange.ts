@@ -79,7 +79,16 @@ export class Exchange {
     }
   }
 
-  async #redirected(request: ExchangeRequest, authorization: string | undefined): Promise<Reply> {
+  /** Sends a request to an address that a document names, without credentials, and follows its redirects. It is not repeated. */
+  async anonymously(request: Omit<ExchangeRequest, 'access'>): Promise<Reply> {
+    try {
+      return await this.#redirected(request, undefined)
+    } catch (thrown) {
+      throw connectionFailure(thrown, this.home.registry, request.url, request.signal)
+    }
+  }
+
+  async #redirected(request: Omit<ExchangeRequest, 'access'>, authorization: string | undefined): Promise<Reply> {
     let { url } = request
     // Credentials are for the registry's own origin, and for addresses that it named itself: a redirect that comes back from elsewhere gets none.
     let own = true

@@ -31,6 +31,11 @@ export interface CopyOptions {
   readonly concurrency?: number
   /** The most bytes of a blob that one request of an upload carries. Default: all of them. */
   readonly chunkSize?: number
+  /**
+   * Whether layers that a registry does not have are received from the addresses that their descriptors name (`urls`): without credentials, and only
+   * where the registry itself may lead. Default `false`.
+   */
+  readonly foreignLayers?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -45,7 +50,7 @@ export interface Located {
 
 export interface CopyContext {
   readonly locate: (reference: string) => Located
-  readonly originOf: (located: Located) => Origin
+  readonly originOf: (located: Located, foreignLayers: boolean) => Origin
   readonly retry: RetryPolicy
 }
 
@@ -57,7 +62,7 @@ export function copyBetween(
   context: CopyContext,
 ): Task<Descriptor, TransferEvent> {
   refuseUnknownOptions('copy', options, copyOptions)
-  const { platform = 'all', concurrency = 4, chunkSize = Number.POSITIVE_INFINITY, signal } = options
+  const { platform = 'all', concurrency = 4, chunkSize = Number.POSITIVE_INFINITY, foreignLayers = false, signal } = options
   if (!Number.isInteger(concurrency) || concurrency < 1)
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'concurrency is a whole number from 1 on')
   if (!(chunkSize >= 1)) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'chunkSize is a number of bytes from 1 on')
@@ -68,7 +73,7 @@ export function copyBetween(
   const toName = target === undefined ? (nameOf(to) ?? (source === undefined ? given : whole(source))) : (target.tag ?? target.name)
   if (fromName === undefined || toName === undefined)
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'a copy between a source and a sink needs the name of the image: { source, name }')
-  const origin = originOf(from, source, context)
+  const origin = originOf(from, source, foreignLayers, context)
   const destination = checked(destinationOf(to, target), target)
   const channel = target === undefined ? channels.pull : channels.push
   return new Task<Descriptor, TransferEvent>(
@@ -97,8 +102,8 @@ function nameOf(end: string | CopyFrom | CopyTo): string | undefined {
   return typeof end === 'object' && 'name' in end && typeof end.name === 'string' ? end.name : undefined
 }
 
-function originOf(from: string | CopyFrom, located: Located | undefined, context: CopyContext): Origin {
-  if (located !== undefined) return context.originOf(located)
+function originOf(from: string | CopyFrom, located: Located | undefined, foreignLayers: boolean, context: CopyContext): Origin {
+  if (located !== undefined) return context.originOf(located, foreignLayers)
   if (typeof from === 'object') return new SourceOrigin('source' in from ? from.source : from)
   throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'copy takes a reference, a source, or { source, name }')
 }

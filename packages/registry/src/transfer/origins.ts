@@ -1,6 +1,6 @@
 import { BoxError, type Descriptor, type Digest, type ImageSource } from '@box/core'
 import { isDigest, type ImageDocument } from '@box/oci'
-import { openBlob } from '../client/blobs.ts'
+import { openBlob, openForeign } from '../client/blobs.ts'
 import { getManifest, manifestLimit, type RawManifest } from '../client/manifests.ts'
 import type { Repository } from '../client/repository.ts'
 import type { Opened, Origin } from './origin.ts'
@@ -25,10 +25,13 @@ export type BoundPolicy = (image: Parameters<Policy>[0], options: { readonly sig
 export class RepositoryOrigin implements Origin {
   readonly repository: Repository
   readonly #policy: BoundPolicy | undefined
+  readonly #foreign: boolean
   readonly #known = new Map<string, RawManifest>()
 
-  constructor(repository: Repository, policy: BoundPolicy | undefined) {
+  /** @param foreign Whether layers that the repository does not have are read from the addresses that their descriptors name. */
+  constructor(repository: Repository, policy: BoundPolicy | undefined, foreign: boolean = false) {
     this.repository = repository
+    this.#foreign = foreign
     this.#policy = policy
   }
 
@@ -51,8 +54,14 @@ export class RepositoryOrigin implements Origin {
     return manifest.bytes
   }
 
-  open(descriptor: Descriptor, start: number, validator: string | undefined, signal: AbortSignal): Promise<Opened> {
-    return openBlob(this.repository, descriptor, start, validator, signal)
+  async open(descriptor: Descriptor, start: number, validator: string | undefined, signal: AbortSignal): Promise<Opened> {
+    try {
+      return await openBlob(this.repository, descriptor, start, validator, signal)
+    } catch (thrown) {
+      const elsewhere = this.#foreign && (descriptor.urls ?? []).length > 0
+      if (!elsewhere || !(thrown instanceof BoxError) || thrown.code !== 'ERR_BOX_BLOB_ABSENT') throw thrown
+      return await openForeign(this.repository, descriptor, start, validator, signal)
+    }
   }
 }
 
