@@ -80,7 +80,7 @@ fn launch(above: &[PathBuf], process: u32, number: usize, filter: &[u8]) -> io::
     let mut tasks = Vec::new();
     for group in &groups {
         fs::create_dir(group)?;
-        tasks.push(File::options().write(true).open(group.join(limit(group)?))?);
+        tasks.push(File::options().write(true).open(group.join(limit(group, above.len() == 1)?))?);
     }
     let mut ends = [0; 2];
     check(unsafe { pipe2(&mut ends, O_CLOEXEC) })?;
@@ -116,16 +116,13 @@ fn launch(above: &[PathBuf], process: u32, number: usize, filter: &[u8]) -> io::
 }
 
 /// Sets the limit of a new group and says which file places a process in it.
-fn limit(group: &PathBuf) -> io::Result<&'static str> {
-    let (on_v1, v2) = (
-        [
-            ("memory.limit_in_bytes", "67108864"),
-            ("pids.max", "64"),
-            ("cpu.cfs_quota_us", "50000"),
-        ],
-        "cgroup.controllers",
-    );
-    if group.join(v2).exists() {
+fn limit(group: &PathBuf, v2: bool) -> io::Result<&'static str> {
+    let on_v1 = [
+        ("memory.limit_in_bytes", "67108864"),
+        ("pids.max", "64"),
+        ("cpu.cfs_quota_us", "50000"),
+    ];
+    if v2 {
         for (file, value) in [("memory.max", "67108864"), ("pids.max", "64"), ("cpu.max", "50000 100000")] {
             fs::write(group.join(file), value)?;
         }
