@@ -14,16 +14,20 @@ export function table(figures, unit, floorOf) {
   return [header, ...lines].map(format).join('\n')
 }
 
-/** @returns [{ text, passed }]: each target of the bench with the ratio that was found; a row that was not measured passes nothing */
+/**
+ * @returns [{ text, passed }]: each target of the bench with what was found; a row that was not measured passes nothing. A target is a ratio to another row
+ *   (`against`, `atMost`), or an absolute time (`atMostMs`) where that is what a user waits for
+ */
 export function compare(figures, targets) {
-  return targets.map(({ row, against, atMost }) => {
-    const [ours, theirs] = [row, against].map((name) => figures.find((figure) => figure.row === name))
-    const wanted = `${row} ≤ ${atMost} × ${against}`
+  return targets.map(({ row, against, atMost, atMostMs }) => {
+    const median = (name) => figures.find((figure) => figure.row === name)?.median
+    const [ours, theirs] = [median(row), atMostMs === undefined ? median(against) : 1]
+    const [unit, limit] = atMostMs === undefined ? ['×', atMost] : ['ms', atMostMs]
+    const wanted = `${row} ≤ ${limit} ${unit}${atMostMs === undefined ? ` ${against}` : ''}`
     if (ours === undefined || theirs === undefined)
       return { passed: false, text: `not measured  ${wanted}: no row '${ours === undefined ? row : against}'` }
-    const ratio = ours.median / theirs.median
-    const passed = ratio <= atMost
-    return { passed, text: `${passed ? 'pass        ' : 'falls short '}  ${wanted}: ${ratio.toFixed(2)} ×` }
+    const passed = ours / theirs <= limit
+    return { passed, text: `${passed ? 'pass        ' : 'falls short '}  ${wanted}: ${(ours / theirs).toFixed(2)} ${unit}` }
   })
 }
 

@@ -158,7 +158,7 @@ export interface BandwidthRates {
  */
 export declare function changes(upperFd: number, lowerFds: Array<number>, marks: 'trusted' | 'user'): Promise<Array<TreeChange>>
 
-/** Writes what is stored, as it is, to `outputFd`, from its position on. */
+/** Writes what is stored, as it is, to `outputFd`, from its position on. The bytes are not looked at: `compression` and `digest` are of no account. */
 export declare function copyStored(layer: LayerFile, outputFd: number): Promise<void>
 
 /** Makes a user namespace with these maps, and gives its descriptor, which the caller closes. An ordinary user can map only its own ids. */

@@ -35,6 +35,10 @@ export async function testBench(tally) {
     const target = (atMost, against = 'floor all') => ({ row: 'box all', against, atMost })
     const passed = compare(figures, [target(2), target(1.9), target(9, 'crun all')]).map((found) => found.passed)
     assert.deepEqual(passed, [true, false, false])
+    const absolute = (row, atMostMs) => compare(figures, [{ row, atMostMs }])[0]
+    assert.deepEqual(absolute('box all', 2), { passed: true, text: 'pass          box all ≤ 2 ms: 2.00 ms' })
+    assert.equal(absolute('box all', 1.9).passed, false)
+    assert.equal(absolute('crun all', 9).passed, false)
   })
   await tally.test('bench: the table holds each ratio to the floor', () => {
     const figure = (row, median) => ({ row, median, min: median, low: median, high: median, n: 1 })

@@ -10,12 +10,15 @@ import {
   parseReference,
   splitDigest,
 } from '@box/oci'
+import { createReadStream } from 'node:fs'
 import type { Image, ImageLayer } from '../image.ts'
-import { type Binding, withLayerFiles, writtenBytes } from '../images/layer-files.ts'
+import { type Binding, blobPath, withLayerFiles, writtenBytes } from '../images/layer-files.ts'
 import { descriptorsBelow } from '../images/transfer.ts'
 import { nativeCall } from '../native.ts'
 import { fullNameAnnotation } from './candidates.ts'
 import { type Pieces, type Section, tarEnd, tarFile, tarFolder } from './tar-writer.ts'
+
+const blockSize = 1024 * 1024
 
 /** An image layout as one tar: what skopeo and podman call `oci-archive`. Documents come first, for who reads it as a stream. */
 export async function* ociArchive(images: ImageLayout, descriptor: Descriptor, name: string | undefined): Pieces {
@@ -84,19 +87,14 @@ async function* plainLayer({ images, plainSize }: DockerArchiveContext, layer: I
   yield* tarFile(name, (await plainSize(diffID)) ?? (await sizeOf(inflated)), inflated)
 }
 
-/** A blob as it is. */
-function storedBlob(images: ImageLayout, descriptor: Descriptor): Section {
+/** A blob as it is. Its digest was checked when it came, is by `verify`, and will be by whoever reads the archive. */
+function storedBlob({ path }: ImageLayout, descriptor: Descriptor): Section {
   return {
     toFile: (fd) =>
-      withLayerFiles(
-        images.path,
-        [{ descriptor }],
-        async ([file]) => {
-          if (file !== undefined) await nativeCall((core) => core.copyStored(file, fd))
-        },
-        true,
-      ),
-    bytes: () => images.read(descriptor.digest),
+      withLayerFiles(path, [{ descriptor }], async ([file]) => {
+        if (file !== undefined) await nativeCall((core) => core.copyStored(file, fd))
+      }),
+    bytes: () => createReadStream(blobPath(path, descriptor.digest), { highWaterMark: blockSize }),
   }
 }
 

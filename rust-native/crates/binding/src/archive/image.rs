@@ -125,7 +125,7 @@ pub fn transcode_layer(env: &Env, layer: LayerFile, output_fd: i32, options: Opt
     long_promise(env, work, |_, packed| Ok(pack::result(packed)))
 }
 
-/// Writes what is stored, as it is, to `outputFd`, from its position on.
+/// Writes what is stored, as it is, to `outputFd`, from its position on. The bytes are not looked at: `compression` and `digest` are of no account.
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
 pub fn copy_stored(env: &Env, layer: LayerFile, output_fd: i32) -> napi::Result<Object<'_>> {
     let prepared = stored(std::slice::from_ref(&layer)).and_then(|layers| Ok((layers, options::own(output_fd)?)));
