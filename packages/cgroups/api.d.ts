@@ -294,6 +294,8 @@ export interface Limits {
     readonly hugetlb?: Readonly<Record<string, Size | Max>> | undefined;
     /** What the group may hold of each RDMA device: `{ mlx5_1: { handles: 3, objects: 10000 } }`. */
     readonly rdma?: Readonly<Record<string, RdmaLimits>> | undefined;
+    /** What the group may use of resources that the machine has few of, as `misc.capacity` names them: `{ sev: 4 }`. On v2 only. */
+    readonly misc?: Readonly<Record<string, number | Max>> | undefined;
     /**
      * Which devices the group may open and make. For each access the last rule that fits decides; where none fits, the groups above decide. On v2 it is
      * a BPF program, which needs CAP_BPF and CAP_NET_ADMIN, and `update` replaces all rules; on v1 `update` adds to those that are there.
@@ -368,6 +370,8 @@ export interface IoDeviceLimits {
     readonly write?: Rate | Max | undefined;
     readonly readOperations?: OperationRate | Max | undefined;
     readonly writeOperations?: OperationRate | Max | undefined;
+    /** The time that its operations may take, in milliseconds: groups with a longer one are slowed down until they do. On v2 only. */
+    readonly latency?: number | undefined;
 }
 export interface RdmaLimits {
     readonly handles?: number | Max | undefined;

@@ -3,13 +3,13 @@ import type { Amount, CheckedCpu, CheckedDeviceRule, CheckedIo, CheckedIoDevice,
 import type { DeviceRule, IoDeviceLimits, IoLimits, Limits, Max, MemoryLimits, OperationRate, RdmaLimits } from './limits.ts'
 
 const fields = {
-  limits: ['cpus', 'cpu', 'cpuset', 'memory', 'pids', 'io', 'hugetlb', 'rdma', 'devices', 'network', 'unified'],
+  limits: ['cpus', 'cpu', 'cpuset', 'memory', 'pids', 'io', 'hugetlb', 'rdma', 'misc', 'devices', 'network', 'unified'],
   cpu: ['weight', 'shares', 'period', 'burst', 'idle', 'realtime'],
   realtime: ['runtime', 'period'],
   cpuset: ['cpus', 'mems'],
   memory: ['max', 'high', 'low', 'min', 'swap', 'oomGroup', 'disableOomKiller', 'swappiness', 'kernelTcp'],
   io: ['weight', 'blkioWeight', 'devices'],
-  ioDevice: ['device', 'weight', 'blkioWeight', 'read', 'write', 'readOperations', 'writeOperations'],
+  ioDevice: ['device', 'weight', 'blkioWeight', 'read', 'write', 'readOperations', 'writeOperations', 'latency'],
   rdma: ['handles', 'objects'],
   network: ['egress', 'ingress', 'egressPackets', 'ingressPackets', 'classId', 'priorities'],
   device: ['allow', 'type', 'major', 'minor', 'access'],
@@ -31,6 +31,7 @@ export function checkLimits(limits: Limits): CheckedLimits {
     io: checkIo(io),
     hugetlb: new Map(entries('hugetlb', limits.hugetlb).map(([pages, value]) => [pageSize(pages), size(`hugetlb.${pages}`, value)])),
     rdma: new Map(entries('rdma', limits.rdma).map(([device, value]) => [word(`rdma.${device}`, device), checkRdma(device, value)])),
+    misc: new Map(entries('misc', limits.misc).map(([name, value]) => [word(`misc.${name}`, name), amount(`misc.${name}`, value)])),
     devices: (limits.devices ?? []).map(checkDevice),
     ...checkNetwork(limits.network),
     unified: new Map(entries('unified', limits.unified).map(([file, value]) => [unifiedFile(file), text(`unified.${file}`, value)])),
@@ -101,6 +102,7 @@ function checkIoDevice(device: IoDeviceLimits, index: number): CheckedIoDevice {
     write: bytesPerSecond(`${name}.write`, device.write),
     readOperations: operations(`${name}.readOperations`, device.readOperations),
     writeOperations: operations(`${name}.writeOperations`, device.writeOperations),
+    latency: device.latency === undefined ? undefined : microseconds(`${name}.latency`, device.latency, 1, 2 ** 31 - 1),
   }
 }
 

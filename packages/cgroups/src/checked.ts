@@ -9,6 +9,7 @@ export interface CheckedLimits {
   readonly io: CheckedIo
   readonly hugetlb: ReadonlyMap<string, Amount>
   readonly rdma: ReadonlyMap<string, { readonly handles: Amount | undefined; readonly objects: Amount | undefined }>
+  readonly misc: ReadonlyMap<string, Amount>
   readonly devices: readonly CheckedDeviceRule[]
   readonly network: CheckedNetwork | undefined
   readonly classId: number | undefined
@@ -54,6 +55,8 @@ export interface CheckedIoDevice {
   readonly write: Amount | undefined
   readonly readOperations: Amount | undefined
   readonly writeOperations: Amount | undefined
+  /** In microseconds. */
+  readonly latency: number | undefined
 }
 
 export interface CheckedDeviceRule {

@@ -13,6 +13,7 @@ import { cpusetWrites as cpusetWritesV2 } from './v2/cpuset.ts'
 import { hugetlbWrites as hugetlbWritesV2 } from './v2/hugetlb.ts'
 import { ioWrites as ioWritesV2 } from './v2/io.ts'
 import { memoryWrites as memoryWritesV2 } from './v2/memory.ts'
+import { miscWrites } from './v2/misc.ts'
 import { pidsWrites as pidsWritesV2 } from './v2/pids.ts'
 import { unsupported, type ControllerWrites, type Write } from './writes.ts'
 
@@ -69,6 +70,11 @@ const controllers: readonly Controller[] = [
     asked: ({ rdma }) => firstKey('rdma', rdma),
     1: ({ rdma }) => rdmaWrites(rdma),
     2: ({ rdma }) => rdmaWrites(rdma),
+  },
+  {
+    name: 'misc',
+    asked: ({ misc }) => firstKey('misc', misc),
+    2: ({ misc }) => miscWrites(misc),
   },
   {
     name: 'devices',

@@ -63,6 +63,8 @@ const cases: [Limits, readonly string[] | string, readonly string[] | string][] 
     'devices',
     ['devices.deny=a', 'devices.allow=c 1:* r'],
   ],
+  [{ io: { devices: [{ device: '254:0', latency: 5 }] } }, ['io.latency=254:0 target=5000'], 'io.devices[0].latency'],
+  [{ misc: { sev: 4, sev_es: 'max' } }, ['misc.max=sev 4', 'misc.max=sev_es max'], 'misc.sev'],
   [{ network: { classId: 0x10_0001 } }, 'network.classId', ['net_cls.classid=1048577']],
   [{ network: { priorities: { eth0: 5, lo: 1 } } }, 'network.priorities.eth0', ['net_prio.ifpriomap=eth0 5', 'net_prio.ifpriomap=lo 1']],
   [{ unified: { 'memory.high': '5' } }, ['memory.high=5'], 'unified.memory.high'],

@@ -34,6 +34,8 @@ const examples: Readonly<Record<string, Limits>> = {
   'io.devices[].write': { io: { devices: [{ device, write: '1MB/s' }] } },
   'io.devices[].readOperations': { io: { devices: [{ device, readOperations: '5/s' }] } },
   'io.devices[].writeOperations': { io: { devices: [{ device, writeOperations: '5/s' }] } },
+  'io.devices[].latency': { io: { devices: [{ device, latency: 5 }] } },
+  misc: { misc: { sev: 5 } },
   hugetlb: { hugetlb: { '2MB': 5 } },
   rdma: { rdma: { mlx5_1: { handles: 5 } } },
   devices: { devices: [{ allow: false }, { allow: true, type: 'c', major: 1 }] },

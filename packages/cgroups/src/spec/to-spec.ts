@@ -57,7 +57,7 @@ function memoryToSpec(memory: CheckedMemory): NonNullable<Nullable<Resources['me
 }
 
 /** Fields of v2 that the specification does not name. */
-function unifiedToSpec({ memory, unified }: CheckedLimits): Record<string, string> | undefined {
+function unifiedToSpec({ memory, io, misc, unified }: CheckedLimits): Record<string, string> | undefined {
   const { max, swap, high, min, oomGroup } = memory
   const files = new Map<string, string>()
   if (high !== undefined) files.set('memory.high', `${high}`)
@@ -65,8 +65,17 @@ function unifiedToSpec({ memory, unified }: CheckedLimits): Record<string, strin
   if (oomGroup !== undefined) files.set('memory.oom.group', `${Number(oomGroup)}`)
   // Memory and swap together cannot be said without a limit of memory.
   if (typeof swap === 'number' && typeof max !== 'number') files.set('memory.swap.max', `${swap}`)
+  for (const [name, most] of misc) once(files, 'misc.max', `${name} ${most}`, `misc.${name}`)
+  for (const [index, { device, latency }] of io.devices.entries())
+    if (latency !== undefined) once(files, 'io.latency', `${device} target=${latency}`, `io.devices[${index}].latency`)
   for (const [file, value] of unified) files.set(file, value)
   return files.size === 0 ? undefined : Object.fromEntries(files)
+}
+
+/** The kernel takes one line a write, and the specification one write a file. */
+function once(files: Map<string, string>, file: string, value: string, field: string): void {
+  if (files.has(file)) throw unsupported(field, `the specification can say only one line of ${file}`)
+  files.set(file, value)
 }
 
 function ioToSpec(io: CheckedIo): NonNullable<Nullable<Resources['blockIO']>> {

@@ -1,6 +1,6 @@
 import type { Amount, CheckedIo } from '../checked.ts'
 import { ioToBfqWeight } from '../weights.ts'
-import type { Write } from '../writes.ts'
+import { unsupported, type Write } from '../writes.ts'
 
 /** Documentation/admin-guide/cgroup-v1/blkio-controller.rst. Of the schedulers that knew weights only BFQ is left since Linux 5.0. */
 export function ioWrites(io: CheckedIo): Write[] {
@@ -9,6 +9,7 @@ export function ioWrites(io: CheckedIo): Write[] {
   if (all !== undefined) writes.push({ file: 'blkio.bfq.weight', value: `${all}`, field: 'io.weight' })
   for (const [index, device] of io.devices.entries()) {
     const field = `io.devices[${index}]`
+    if (device.latency !== undefined) throw unsupported(`${field}.latency`, 'cgroup v1 has no such limit')
     const weight = weightOf(device)
     if (weight !== undefined)
       writes.push({ file: 'blkio.bfq.weight_device', value: `${device.device} ${weight}`, field: `${field}.weight` })

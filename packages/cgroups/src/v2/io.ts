@@ -9,6 +9,8 @@ export function ioWrites(io: CheckedIo): Write[] {
     const field = `io.devices[${index}]`
     writes.push(...weight(`${device.device} `, field, device.weight, device.blkioWeight))
     const max = maxOf(device)
+    if (device.latency !== undefined)
+      writes.push({ file: 'io.latency', value: `${device.device} target=${device.latency}`, field: `${field}.latency` })
     if (max.length > 0) writes.push({ file: 'io.max', value: `${device.device} ${max.join(' ')}`, field })
   }
   return writes
