@@ -95,7 +95,7 @@ export interface SpawnOptions {
   readonly hostname?: string | undefined
   /** The NIS domain name inside a new uts namespace. */
   readonly domainname?: string | undefined
-  /** Kernel parameters by name (`net.ipv4.ip_forward`), of namespaces that are new. */
+  /** Kernel parameters by name (`net.ipv4.ip_forward`), of namespaces that are not the caller's; one of the host is refused. */
   readonly sysctls?: Readonly<Record<string, string>> | undefined
 
   /** The file tree that becomes the root. Needs a mount namespace of its own. Default: the caller's root. */

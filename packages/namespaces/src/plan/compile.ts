@@ -11,6 +11,7 @@ import { landlockStep } from './landlock.ts'
 import { compileResources } from './resources.ts'
 import { compileSeccomp } from '../seccomp/compile.ts'
 import type { PlanData } from './steps.ts'
+import { sysctlPath } from './sysctls.ts'
 import { terminalSize } from './terminal.ts'
 
 /** The environment of a process that is given none. */
@@ -34,7 +35,7 @@ export function compile(command: readonly string[], options: SpawnOptions, conte
   compileNames(options, namespaces, draft)
   if (namespaces.fresh.has('network')) draft.add({ do: 'loopback' })
   for (const [name, value] of Object.entries(options.sysctls ?? {}))
-    draft.add({ do: 'sysctl', name: sysctlPath(name), value: text('sysctls', value) })
+    draft.add({ do: 'sysctl', name: sysctlPath(name, namespaces), value: text('sysctls', value) })
   compileFilesystem(options, namespaces, context, draft)
   draft.add({ do: 'umask', mask: whole('umask', options.umask ?? 0o022, 0, 0o777) })
   draft.add({ do: 'directory', path: directoryOf(options, namespaces, context) })
@@ -122,14 +123,6 @@ function nameOf(option: string, name: string): string {
 function keyringOf(name: string): string {
   if (!/^[^.\0][^\0]{0,199}$/.test(name)) throw invalid('sessionKeyring', name, 'a name of 1 to 200 characters that begins with no dot')
   return name
-}
-
-function sysctlPath(name: string): string {
-  text('sysctls', name)
-  const path = name.includes('/') ? name : name.replaceAll('.', '/')
-  if (!/^[A-Za-z0-9_-]+(\/[A-Za-z0-9_.:-]+)+$/.test(path) || path.split('/').includes('..'))
-    throw invalid('sysctls', name, 'the name of a kernel parameter')
-  return path
 }
 
 function directoryOf(options: SpawnOptions, namespaces: Namespaces, context: PlanContext): string {
