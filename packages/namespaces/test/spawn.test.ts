@@ -168,6 +168,10 @@ describe('namespaces', () => {
     await new Promise((resolve) => child.stdout.once('data', resolve))
     child.kill('SIGTERM')
     expect((await child.exited).exitCode).toBe(5)
+    expect((await run(['sh', '-c', 'kill -KILL $$'], options)).exitCode).toBe(128 + 9)
+    // Its parent has ended before it, and nobody but the init could wait for it.
+    const orphan = 'orphan=$(sleep 0.05 > /dev/null & echo $!); while [ -e /proc/$orphan ]; do :; done; echo reaped'
+    expect(await run(['sh', '-c', orphan], { ...options, timeout: 5_000 })).toMatchObject({ stdout: 'reaped\n', timedOut: false })
   })
 })
 
