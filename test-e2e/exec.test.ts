@@ -34,6 +34,13 @@ asRoot('a command in a container that runs', () => {
     return stdout
   }
 
+  test('an option that is not known is refused, not left out', async () => {
+    const misspelt: object = { usr: '1000' }
+    await within({}, async (container) => {
+      await expect(container.exec(['true'], misspelt)).rejects.toThrow('exec has no option "usr"')
+    })
+  })
+
   test.each<[string, StartOptions]>([
     ['in the sandbox', {}],
     ['with an init', { init: true }],

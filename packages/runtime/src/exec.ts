@@ -1,7 +1,8 @@
-import { BoxError, type ProcessTarget } from '@box/core'
+import { BoxError, type ProcessTarget, refuseUnknownOptions } from '@box/core'
 import type { MountedRoot } from '@box/layers'
 import type { NamespaceChoices, Process, SpawnOptions, spawn } from '@box/namespaces'
 
+import { execOptions } from './option-names.ts'
 import type { ExecOptions, StartOptions } from './options.ts'
 import { baseEnvironment, capabilitiesOf } from './sandbox.ts'
 import { userIn } from './user.ts'
@@ -29,6 +30,7 @@ export async function execIn(
   command: readonly string[],
   options: ExecOptions = {},
 ): Promise<Process> {
+  refuseUnknownOptions('exec', options, execOptions)
   const { spawned, root, launch } = confinement
   options.signal?.throwIfAborted()
   const { home, ...user } = await userIn(root, options.user ?? confinement.user)

@@ -1,6 +1,6 @@
 import type { OptionNames } from '@box/core'
 
-import type { StartOptions } from './options.ts'
+import type { ExecOptions, StartOptions } from './options.ts'
 
 /** The options of `start`; those of `run` are these and three of its own, which it takes out first. */
 export const startOptions: OptionNames<StartOptions> = {
@@ -24,4 +24,15 @@ export const startOptions: OptionNames<StartOptions> = {
   signal: true,
   platform: true,
   pull: true,
+}
+
+export const execOptions: OptionNames<ExecOptions> = {
+  env: true,
+  cwd: true,
+  user: true,
+  stdio: true,
+  terminal: true,
+  rlimits: true,
+  timeout: true,
+  signal: true,
 }
