@@ -75,6 +75,22 @@ asRoot('who a container runs as', () => {
     await expect(host.runtime.run(node, ['true'], { user: 'app' })).rejects.toMatchObject({ code: expect.stringMatching(/^ERR_BOX_/) })
   }, 10_000)
 
+  test('an /etc/passwd of more than 16 MiB is refused before it is read, by a start and by a command beside it', async () => {
+    const image = await withPasswd(async (file) => {
+      await fs.writeFile(file, 'app:x:1000:1000::/:/bin/sh\n')
+      await fs.truncate(file, 17 * 1024 * 1024)
+    })
+    await expect(host.runtime.run(image, ['true'], { user: 'app' })).rejects.toMatchObject({ code: 'ERR_BOX_LIMIT', path: '/etc/passwd' })
+    const container = await host.runtime.start('base', ['sh', '-c', 'echo up; sleep 60'])
+    try {
+      for await (const _ of container.stdout) break
+      await container.root.writeFile('/etc/passwd', Buffer.alloc(17 * 1024 * 1024))
+      await expect(container.exec(['true'], { user: 'app' })).rejects.toMatchObject({ code: 'ERR_BOX_LIMIT', path: '/etc/passwd' })
+    } finally {
+      await container.close()
+    }
+  })
+
   test('lines of an /etc/passwd that name no valid id make nobody root', async () => {
     const lines = ['a:x:-1:-1::/:', 'b:x:4294967296:0::/:', 'c:x::::/:', 'd:x:0x0:0::/:', 'e:x:0', `f:x:${'9'.repeat(500)}:0::/:`]
     const image = await withPasswd((file) => fs.writeFile(file, `${lines.join('\n')}\n`))

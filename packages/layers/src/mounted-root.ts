@@ -24,8 +24,11 @@ export interface MountedRoot extends Root {
   readonly readOnly: boolean
   /** Where writes go; `none` for a read-only root. */
   readonly upperKind: 'none' | 'disk' | 'tmpfs'
-  /** The bytes of a regular file. @throws BoxError `ERR_BOX_NOT_FOUND`, `ERR_BOX_INVALID_ARGUMENT` where it is no regular file. */
-  readFile(path: string): Promise<Buffer>
+  /**
+   * The bytes of a regular file.
+   * @throws BoxError `ERR_BOX_NOT_FOUND`, `ERR_BOX_INVALID_ARGUMENT` where it is no regular file, `ERR_BOX_LIMIT` beyond `maxBytes` (2 GiB)
+   */
+  readFile(path: string, options?: { readonly maxBytes?: number }): Promise<Buffer>
   readFile(path: string, encoding: 'utf8'): Promise<string>
   /** Writes a regular file, new or in place of its old content. `mode` is of new files: 0o644 by default. */
   writeFile(path: string, content: string | Uint8Array, options?: { readonly mode?: number }): Promise<void>

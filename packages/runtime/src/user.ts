@@ -10,9 +10,12 @@ export async function userIn(root: MountedRoot, name: string): Promise<User & { 
   return { uid, gid, additionalGids, home }
 }
 
+/** A container may have made its account files what it likes before a command is started beside it. */
+const largestAccountFile = 16 * 1024 * 1024
+
 async function accountFile(root: MountedRoot, path: string): Promise<string | undefined> {
   try {
-    return await root.readFile(path, 'utf8')
+    return (await root.readFile(path, { maxBytes: largestAccountFile })).toString()
   } catch (error) {
     if (error instanceof BoxError && error.code === 'ERR_BOX_NOT_FOUND') return undefined
     throw error

@@ -70,11 +70,12 @@ export class OverlayRoot implements MountedRoot {
     return this.#open()
   }
 
-  readFile(path: string): Promise<Buffer>
+  readFile(path: string, options?: { readonly maxBytes?: number }): Promise<Buffer>
   readFile(path: string, encoding: 'utf8'): Promise<string>
-  async readFile(path: string, encoding?: 'utf8'): Promise<Buffer | string> {
-    const content = await nativeCall((core) => core.rootReadFile(this.fd, pathInside(path), largestFile))
-    return encoding === undefined ? content : content.toString(encoding)
+  async readFile(path: string, given: 'utf8' | { readonly maxBytes?: number } = {}): Promise<Buffer | string> {
+    const limit = typeof given === 'string' ? largestFile : (given.maxBytes ?? largestFile)
+    const content = await nativeCall((core) => core.rootReadFile(this.fd, pathInside(path), limit))
+    return typeof given === 'string' ? content.toString(given) : content
   }
 
   async writeFile(path: string, content: string | Uint8Array, options: { readonly mode?: number } = {}): Promise<void> {
