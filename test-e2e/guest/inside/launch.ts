@@ -18,7 +18,7 @@ describe('on cgroup v2', () => {
     expect((await child.exited).exitCode).toBe(0)
   })
 
-  test('a container runs within its limits', async () => {
+  test.each(['auto', 'host'] as const)('a container runs within its limits, userns: %s', async (userns) => {
     const root = '/data/root'
     mkdirSync(`${root}/bin`, { recursive: true })
     copyFileSync('/bin/busybox', `${root}/bin/busybox`)
@@ -29,7 +29,7 @@ describe('on cgroup v2', () => {
     try {
       const image = await store.create({ add: { '/': root }, tag: 'busybox:1' })
       const limits = { memory: { max: '32MiB', swap: 0 }, cpus: 0.5, pids: 8 } as const
-      const options = { limits, userns: 'host' } as const
+      const options = { limits, userns }
       const { stdout } = await runtime.run(image, ['sh', '-c', 'echo process $$; cat /proc/self/cgroup'], options)
       expect(stdout).toBe('process 1\n0::/\n')
       const result = await runtime.run(image, ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=100M', 'count=1'], { ...options, check: false })

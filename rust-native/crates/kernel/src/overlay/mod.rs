@@ -1,5 +1,7 @@
 //! Copy-on-write trees by overlayfs (Documentation/filesystems/overlayfs.rst of the kernel).
 
+mod attached;
+
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, StatVfsMountFlags};
@@ -40,11 +42,16 @@ impl Overlay<'_> {
             Some(writable) if self.user_namespace.is_some() => Some(FileIds::owner_of(writable.view.as_fd())?),
             _ => None,
         };
-        // By descriptor from kernel 6.13. Before that, by the descriptors' names in /proc: `lowerdir+` from 6.8, and one list before.
+        // By descriptor from kernel 6.13, of id-mapped mounts that are attached nowhere from 6.15.
         match self.attempt(&layers, Passing::Descriptors) {
             Err(failure) if refused(&failure) => {}
+            Err(failure) if self.user_namespace.is_some() && unread(&failure) => {}
             outcome => return outcome,
         }
+        if self.user_namespace.is_some() {
+            return attached::mount(&layers, self.user_xattr).and_then(|mount| self.check_writable(mount));
+        }
+        // Before that, by the descriptors' names in /proc: `lowerdir+` from 6.8, and one list before.
         match self.attempt(&layers, Passing::Names) {
             Err(failure) if refused(&failure) || unread(&failure) => self.attempt(&layers, Passing::List),
             outcome => outcome,
@@ -69,7 +76,10 @@ impl Overlay<'_> {
         // A device node in a layer would open this machine's device of that number.
         let mut attributes = MountAttrFlags::MOUNT_ATTR_NODEV;
         attributes.set(MountAttrFlags::MOUNT_ATTR_RDONLY, self.writable.is_none());
-        let mount = overlay.mount(attributes)?;
+        self.check_writable(overlay.mount(attributes)?)
+    }
+
+    fn check_writable(&self, mount: OwnedFd) -> Result<OwnedFd> {
         // Where the work folder cannot be used the kernel says so in its log, and mounts without it.
         let status = rustix::fs::fstatvfs(&mount).syscall("fstatfs")?;
         if self.writable.is_some() && status.f_flag.contains(StatVfsMountFlags::RDONLY) {
