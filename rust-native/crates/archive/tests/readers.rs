@@ -152,7 +152,7 @@ fn damaged_archives_never_panic() {
     assert_eq!(read(&map.0).unwrap().len(), 4);
     seeds.push(map.end());
     let mut numbers = Numbers(0x5eed);
-    let rounds: usize = std::env::var("BOX_FUZZ_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(4000);
+    let rounds = support::fuzz_rounds(4000);
     let mut read_well = 0;
     for round in 0..rounds {
         let mut tar = seeds[round % seeds.len()].clone();

@@ -172,7 +172,7 @@ fn damaged_streams_never_panic() {
         assert!(decode(None, seed, 100, 100).unwrap().ends_with(&bytes));
     }
     let mut numbers = Numbers(0xdec0de);
-    for round in 0..2000 {
+    for round in 0..support::fuzz_rounds(2000) {
         let mut stream = seeds[round % seeds.len()].clone();
         for _ in 0..=numbers.below(3) {
             // Headers decide the most, and are short.
