@@ -1,6 +1,9 @@
 import type { OptionNames } from '@box/core'
+import type { Capabilities } from './capabilities.ts'
+import type { Landlock, LandlockPath } from './landlock.ts'
 import type { BindMount, Device, DevptsMount, KernelMount, Mount, TmpfsMount } from './mounts.ts'
-import type { SpawnOptions } from './options.ts'
+import type { ResourceLimit, SpawnOptions, TerminalSize, User } from './options.ts'
+import type { IoPriority, MemoryPolicy, Scheduler } from './scheduling.ts'
 
 export const spawnOptions: OptionNames<SpawnOptions> = {
   namespaces: true,
@@ -80,4 +83,30 @@ export const deviceOptions: OptionNames<Device> = {
   mode: true,
   uid: true,
   gid: true,
+}
+
+export const landlockOptions: OptionNames<Landlock> = { files: true, bindTcp: true, connectTcp: true, scopes: true, bestEffort: true }
+export const landlockPathOptions: OptionNames<LandlockPath> = { path: true, allow: true }
+
+export const schedulerOptions: OptionNames<Scheduler> = {
+  policy: true,
+  nice: true,
+  priority: true,
+  runtime: true,
+  deadline: true,
+  period: true,
+  flags: true,
+}
+export const ioPriorityOptions: OptionNames<IoPriority> = { class: true, priority: true }
+export const memoryPolicyOptions: OptionNames<MemoryPolicy> = { mode: true, nodes: true }
+
+export const terminalOptions: OptionNames<TerminalSize> = { columns: true, rows: true }
+export const userOptions: OptionNames<User> = { uid: true, gid: true, additionalGids: true }
+export const resourceLimitOptions: OptionNames<ResourceLimit> = { soft: true, hard: true }
+export const capabilitiesOptions: OptionNames<Capabilities> = {
+  bounding: true,
+  effective: true,
+  permitted: true,
+  inheritable: true,
+  ambient: true,
 }

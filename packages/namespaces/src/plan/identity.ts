@@ -1,4 +1,6 @@
+import { refuseUnknownOptions } from '@box/core'
 import { type Capabilities, type CapabilityName, capabilityNames } from '../capabilities.ts'
+import { capabilitiesOptions, userOptions } from '../option-names.ts'
 import type { SpawnOptions } from '../options.ts'
 import type { Draft } from './draft.ts'
 import { id, invalid } from './invalid.ts'
@@ -21,6 +23,7 @@ function compileUser(options: SpawnOptions, namespaces: Namespaces, privileged: 
     if (namespaces.maps !== undefined && privileged) draft.add({ do: 'user', ...rootOf(namespaces), groups: [] })
     return
   }
+  refuseUnknownOptions('user', options.user, userOptions)
   const uid = id('user.uid', options.user.uid)
   const gid = id('user.gid', options.user.gid)
   const groups = (options.user.additionalGids ?? []).map((group) => id('user.additionalGids', group))
@@ -50,6 +53,7 @@ function setsOf(capabilities: readonly CapabilityName[] | Capabilities): Sets {
     const set = bits(capabilities)
     return { bounding: set, effective: set, permitted: set, inheritable: 0n, ambient: 0n }
   }
+  refuseUnknownOptions('capabilities', capabilities, capabilitiesOptions)
   return {
     bounding: bits(capabilities.bounding),
     effective: bits(capabilities.effective),

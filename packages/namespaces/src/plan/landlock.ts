@@ -1,4 +1,6 @@
+import { refuseUnknownOptions } from '@box/core'
 import { type Landlock, type LandlockFileRight, landlockFileRights } from '../landlock.ts'
+import { landlockOptions, landlockPathOptions } from '../option-names.ts'
 import { absolute, invalid, whole } from './invalid.ts'
 import type { LandlockStep } from './steps.ts'
 
@@ -8,7 +10,9 @@ const scopeBits = { abstractUnixSockets: 1n, signals: 2n } as const
 
 /** The step that restricts the process. */
 export function landlockStep(landlock: Landlock): LandlockStep {
+  refuseUnknownOptions('landlock', landlock, landlockOptions)
   const { files, bindTcp, connectTcp, scopes } = landlock
+  for (const file of files ?? []) refuseUnknownOptions('landlock.files', file, landlockPathOptions)
   const ports = new Map<number, bigint>()
   const allow = (option: string, list: readonly number[] | undefined, right: bigint): void => {
     for (const port of list ?? []) ports.set(whole(option, port, 0, 0xffff), (ports.get(port) ?? 0n) | right)
@@ -35,7 +39,6 @@ function fileBits(rights: readonly LandlockFileRight[]): bigint {
 }
 
 function scopeBit(scope: keyof typeof scopeBits): bigint {
-  const bit = scopeBits[scope]
-  if (bit === undefined) throw invalid('landlock.scopes', scope, `one of ${Object.keys(scopeBits).join(', ')}`)
-  return bit
+  if (!Object.hasOwn(scopeBits, scope)) throw invalid('landlock.scopes', scope, `one of ${Object.keys(scopeBits).join(', ')}`)
+  return scopeBits[scope]
 }

@@ -1,3 +1,5 @@
+import { refuseUnknownOptions } from '@box/core'
+import { resourceLimitOptions } from '../option-names.ts'
 import type { SpawnOptions } from '../options.ts'
 import type { Draft } from './draft.ts'
 import { resourceNames } from './encode.ts'
@@ -9,6 +11,7 @@ export function compileResources(options: SpawnOptions, draft: Draft): void {
   for (const [name, given] of Object.entries(options.rlimits ?? {})) {
     if (given === undefined) continue
     if (!resourceNames.includes(name)) throw invalid('rlimits', name, `one of ${resourceNames.join(', ')}`)
+    refuseUnknownOptions(`rlimits.${name}`, given, resourceLimitOptions)
     const soft = limit(name, given.soft)
     const hard = limit(name, given.hard ?? given.soft)
     if (soft > hard) throw invalid(`rlimits.${name}.soft`, soft, `at most the hard limit, ${hard}`)

@@ -1,3 +1,5 @@
+import { refuseUnknownOptions } from '@box/core'
+import { ioPriorityOptions, memoryPolicyOptions, schedulerOptions } from '../option-names.ts'
 import type { SpawnOptions } from '../options.ts'
 import type { IoPriority, MemoryPolicy, Scheduler } from '../scheduling.ts'
 import type { Draft } from './draft.ts'
@@ -26,6 +28,7 @@ function oneOf<Name extends string>(option: string, table: Readonly<Record<Name,
 }
 
 function schedulerOf(scheduler: Scheduler) {
+  refuseUnknownOptions('scheduler', scheduler, schedulerOptions)
   const { policy, nice = 0, priority = 0, runtime = 0, deadline = 0, period = 0, flags = [] } = scheduler
   const realtime = policy === 'fifo' || policy === 'rr'
   const time = (name: string, value: number): bigint => BigInt(whole(`scheduler.${name}`, value, 0, Number.MAX_SAFE_INTEGER))
@@ -41,12 +44,14 @@ function schedulerOf(scheduler: Scheduler) {
 }
 
 function ioPriorityOf(ioPriority: IoPriority): number {
+  refuseUnknownOptions('ioPriority', ioPriority, ioPriorityOptions)
   const number = oneOf('ioPriority.class', classes, ioPriority.class)
   const priority = ioPriority.priority ?? (ioPriority.class === 'idle' ? 0 : 4)
   return (number << 13) | whole('ioPriority.priority', priority, 0, 7)
 }
 
 function memoryOf(policy: MemoryPolicy) {
+  refuseUnknownOptions('memoryPolicy', policy, memoryPolicyOptions)
   return { mode: oneOf('memoryPolicy.mode', modes, policy.mode), nodes: numbers('memoryPolicy.nodes', policy.nodes ?? [], 0) }
 }
 

@@ -1,4 +1,6 @@
+import { refuseUnknownOptions } from '@box/core'
 import { standardMounts } from '../mounts.ts'
+import { terminalOptions } from '../option-names.ts'
 import type { SpawnOptions } from '../options.ts'
 import type { Draft } from './draft.ts'
 import { invalid, whole } from './invalid.ts'
@@ -10,6 +12,7 @@ const defaultSize = { columns: 80, rows: 24 }
 /** The size that is asked for; undefined where no terminal is. */
 export function terminalSize({ terminal }: SpawnOptions): { readonly columns: number; readonly rows: number } | undefined {
   if (terminal === undefined || terminal === false) return undefined
+  if (terminal !== true) refuseUnknownOptions('terminal', terminal, terminalOptions)
   const { columns, rows } = terminal === true ? defaultSize : { ...defaultSize, ...terminal }
   return { columns: whole('terminal.columns', columns, 1, 0xffff), rows: whole('terminal.rows', rows, 1, 0xffff) }
 }
