@@ -1,5 +1,9 @@
 //! Limits that guard against input made to exhaust the machine.
 
+use box_kernel::Result;
+
+use crate::failure::over_limit;
+
 /// What one layer may take. The defaults are far above any image in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -24,5 +28,18 @@ pub const PATH_SIZE: usize = 4095;
 impl Default for Limits {
     fn default() -> Self {
         Self { total_size: 64 << 30, entries: 2_000_000, ratio: 250, ratio_free: 64 << 20, depth: 512 }
+    }
+}
+
+impl Limits {
+    /// Refuses what inflates to more than is allowed, in all or for its compressed size.
+    pub(crate) fn check_inflated(&self, total: u64, compressed: u64) -> Result<()> {
+        if total > self.total_size {
+            return Err(over_limit(b"", "the uncompressed size", self.total_size));
+        }
+        if total.saturating_sub(self.ratio_free) > compressed.saturating_mul(self.ratio) {
+            return Err(over_limit(b"", "the ratio of uncompressed to compressed size", self.ratio));
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,6 @@ use box_kernel::{Failure, Result, SyscallContext};
 use crate::decode::{Compression, Decoder, Output};
 use crate::digest::{Digest, Hasher};
 use crate::encode::{Encoded, LayerOutput};
-use crate::failure::over_limit;
 use crate::limits::Limits;
 use crate::pack::Options;
 
@@ -105,12 +104,7 @@ impl Output for Pieces<'_> {
     fn advance(&mut self, count: usize) -> Result<()> {
         self.filled += count;
         self.total += count as u64;
-        if self.total > self.limits.total_size {
-            return Err(over_limit(b"", "the uncompressed size", self.limits.total_size));
-        }
-        if self.total.saturating_sub(self.limits.ratio_free) > self.compressed.saturating_mul(self.limits.ratio) {
-            return Err(over_limit(b"", "the ratio of uncompressed to compressed size", self.limits.ratio));
-        }
+        self.limits.check_inflated(self.total, self.compressed)?;
         if self.filled < self.buffer.len() { Ok(()) } else { self.flush() }
     }
 }

@@ -11,7 +11,6 @@ use super::write::{self, Message, Written};
 use super::{Blob, Layer, LayerOptions, algorithm_of, check_digest, check_size, limits_of, read_at, thread};
 use crate::decode::{Compression, Decoder, Output};
 use crate::digest::{Digest, Hasher};
-use crate::failure::over_limit;
 use crate::limits::Limits;
 
 /// The size of what goes from stage to stage.
@@ -198,12 +197,7 @@ impl Output for Buffers {
     fn advance(&mut self, count: usize) -> Result<()> {
         self.filled += count;
         self.total += count as u64;
-        if self.total > self.limits.total_size {
-            return Err(over_limit(b"", "the uncompressed size", self.limits.total_size));
-        }
-        if self.total.saturating_sub(self.limits.ratio_free) > self.compressed.saturating_mul(self.limits.ratio) {
-            return Err(over_limit(b"", "the ratio of uncompressed to compressed size", self.limits.ratio));
-        }
+        self.limits.check_inflated(self.total, self.compressed)?;
         if self.filled < self.current.len() { Ok(()) } else { self.send() }
     }
 }
