@@ -5,9 +5,10 @@ import { failureOf } from '../http/failure.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { parseLink } from './link.ts'
 
-/** The most pages that one listing follows, and the most bytes that one page may have. */
+/** The most pages that one listing follows, and the most bytes that one page and all of them may have. */
 const pageLimit = 10_000
 const bodyLimit = 4 * 1024 * 1024
+const listLimit = 64 * 1024 * 1024
 
 export interface Page {
   readonly reply: Reply
@@ -17,6 +18,7 @@ export interface Page {
 /**
  * The pages of a listing: each answer's `Link` leads to the next one, on the registry's own origin only, and never to one seen before.
  * Gives nothing where the registry answers 404.
+ * @throws RegistryError `ERR_BOX_REGISTRY`; `ERR_BOX_LIMIT` where the list is longer than 64 MiB.
  */
 export async function* pages(
   exchange: Exchange,
@@ -25,6 +27,7 @@ export async function* pages(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Page, void, void> {
   const seen = new Set<string>()
+  let left = listLimit
   let url: URL | undefined = first
   while (url !== undefined) {
     if (url.origin !== exchange.home.origin.origin) throw broken(exchange, `${url.origin} as the next page`)
@@ -36,7 +39,9 @@ export async function* pages(
       return
     }
     if (reply.status !== 200) throw await failureOf(reply, `list at ${first.pathname}`)
-    yield { reply, body: await reply.bytes(bodyLimit) }
+    const body = await reply.bytes(Math.min(bodyLimit, left))
+    left -= body.length
+    yield { reply, body }
     const next = parseLink(reply.header('link') ?? '', 'next')
     url = next === undefined || !URL.canParse(next, reply.url.href) ? undefined : new URL(next, reply.url.href)
   }
