@@ -192,8 +192,8 @@ export interface NativeFailure {
     readonly path?: string;
     readonly step?: string;
 }
-/** Turns what the native core threw into a BoxError; anything else is given back as it is. */
-export declare function fromNative(thrown: unknown, hint?: string): unknown;
+/** Turns what the native core threw into a BoxError, with what is to be done about it; anything else is given back as it is. */
+export declare function fromNative(thrown: unknown, hint?: string | ((failure: NativeFailure) => string | undefined)): unknown;
 
 // names.d.ts
 /** The name of each option of a type. One that is missing here, or that the type does not have, is a compile error. */

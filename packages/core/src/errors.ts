@@ -116,9 +116,15 @@ function codeOf(failure: NativeFailure): ErrorCode {
   }
 }
 
-/** Turns what the native core threw into a BoxError; anything else is given back as it is. */
-export function fromNative(thrown: unknown, hint?: string): unknown {
+/** Turns what the native core threw into a BoxError, with what is to be done about it; anything else is given back as it is. */
+export function fromNative(thrown: unknown, hint?: string | ((failure: NativeFailure) => string | undefined)): unknown {
   if (!isNativeFailure(thrown)) return thrown
   const { syscall, errno, path, step } = thrown
-  return new BoxError(codeOf(thrown), thrown.message, { syscall, errno, path, step, hint })
+  return new BoxError(codeOf(thrown), thrown.message, {
+    syscall,
+    errno,
+    path,
+    step,
+    hint: typeof hint === 'function' ? hint(thrown) : hint,
+  })
 }

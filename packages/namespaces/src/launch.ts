@@ -80,14 +80,15 @@ function openNamespace(path: string): number {
   try {
     return openSync(path, 'r')
   } catch (error) {
-    throw fromNative({
+    const failure = {
       boxFailure: true,
-      message: `the namespace cannot be opened: ${path}`,
+      message: `join the namespaces: open: ${path}`,
       syscall: 'open',
       errno: codeOf(error),
       path,
       step: 'join the namespaces',
-    })
+    }
+    throw fromNative(failure, hintOf)
   }
 }
 
@@ -151,11 +152,7 @@ class Events {
         break
       case 'failed':
         this.#close()
-        this.#reject(
-          event.failure === undefined
-            ? new BoxError('ERR_BOX_SYSTEM', 'the launch failed')
-            : fromNative(event.failure, hintOf(event.failure)),
-        )
+        this.#reject(event.failure === undefined ? new BoxError('ERR_BOX_SYSTEM', 'the launch failed') : fromNative(event.failure, hintOf))
         break
       case 'exited':
         this.#child?.ended(event)

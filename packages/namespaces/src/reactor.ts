@@ -1,5 +1,6 @@
 import { fromNative } from '@box/core'
 import { type Launches, type LaunchTicket, type ProcessEvent, native } from '@box/native'
+import { hintOf } from './hints.ts'
 
 let launches: Launches | undefined
 const listeners = new Map<number, (event: ProcessEvent) => void>()
@@ -33,6 +34,6 @@ export function callNative<Value>(call: () => Value): Value {
   try {
     return call()
   } catch (thrown) {
-    throw fromNative(thrown)
+    throw fromNative(thrown, hintOf)
   }
 }

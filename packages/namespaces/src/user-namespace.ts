@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs'
 
 import { fromNative, type IdMapping, type UserNamespaceTarget } from '@box/core'
 import { native } from '@box/native'
+import { hintOf } from './hints.ts'
 
 /** A user namespace that no process needs to be in. It is there until it is closed, and as long as somebody uses it. */
 export interface UserNamespace extends UserNamespaceTarget {
@@ -23,7 +24,7 @@ export async function createUserNamespace(maps: {
   try {
     fd = await native().createUserNamespace([...uidMappings], [...gidMappings])
   } catch (error) {
-    throw fromNative(error)
+    throw fromNative(error, hintOf)
   }
   const held = fd
   const close = async (): Promise<void> => {

@@ -1,10 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type SpawnOptions, plan, spawn } from '../src/index.ts'
-import { asRoot } from './support/run.ts'
-
-const mountNamespace = { namespaces: ['mount', 'pid'] } as const
+import { BoxError } from '@box/core'
+import { native } from '@box/native'
+import { Plan, type SpawnOptions, launch, plan, spawn } from '../src/index.ts'
+import { everything } from './plan/everything.ts'
+import { FailingSteps, type Row } from './support/failing-steps.ts'
+import { asRoot, isRoot } from './support/run.ts'
 
 describe('the program', () => {
   test.each([
@@ -36,82 +38,67 @@ describe('the program', () => {
   })
 })
 
-asRoot('every step that the kernel refuses is named with call, error and path', () => {
-  const table: readonly (readonly [string, SpawnOptions, object])[] = [
-    [
-      'a mount source',
-      { ...mountNamespace, mounts: [{ type: 'bind', source: '/no/such', target: '/mnt' }] },
-      { step: "open the mount's source", syscall: 'open_tree', errno: 'ENOENT', path: '/no/such' },
-    ],
-    [
-      'a mount parameter',
-      { ...mountNamespace, mounts: [{ type: 'tmpfs', target: '/tmp', uid: 0xffff_fffe, mode: 0o7777 }], cwd: '/no/such' },
-      { step: 'change the directory', syscall: 'chdir', errno: 'ENOENT', path: '/no/such' },
-    ],
-    [
-      'a target below a file',
-      { ...mountNamespace, mounts: [{ type: 'tmpfs', target: '/etc/passwd/x' }] },
-      { step: 'mount', syscall: 'openat2', errno: 'ENOTDIR', path: '/etc/passwd/x' },
-    ],
-    [
-      'a folder on a file',
-      { ...mountNamespace, mounts: [{ type: 'tmpfs', target: '/etc/passwd' }] },
-      { step: 'mount', syscall: 'move_mount', errno: 'EINVAL', path: '/etc/passwd' },
-    ],
-    [
-      'a device over another file',
-      { ...mountNamespace, devices: [{ path: '/etc/passwd', type: 'char', major: 1, minor: 3 }] },
-      { step: 'make a device', syscall: 'mknodat', errno: 'EEXIST', path: '/etc/passwd' },
-    ],
-    ['a sysctl that is none', { namespaces: ['network'], sysctls: { 'net.no_such': '1' } }, { step: 'set a sysctl', errno: 'ENOENT' }],
-    [
-      'a limit above the hard one',
-      { namespaces: ['user'], rlimits: { nofile: { soft: 1e9 } } },
-      { step: 'set a resource limit', syscall: 'prlimit', errno: 'EPERM' },
-    ],
-    [
-      'a user that is not mapped',
-      {
-        namespaces: ['user'],
-        uidMappings: [{ containerId: 0, hostId: 100000, size: 10 }],
-        gidMappings: [{ containerId: 0, hostId: 100000, size: 10 }],
-        user: { uid: 11, gid: 0 },
-        // The ids of the map have no way into the caller's folder, which may be closed to others.
-        cwd: '/',
-      },
-      { step: 'change the user', syscall: 'setresuid', errno: 'EINVAL' },
-    ],
-    [
-      'a cgroup that is not there',
-      { cgroup: { paths: { v1: ['/sys/fs/cgroup/no-such/group'] } } },
-      { step: 'open the cgroup', syscall: 'open', errno: 'ENOENT' },
-    ],
-    [
-      'a namespace that is not there',
-      { namespaces: { network: '/no/such' } },
-      { step: 'join the namespaces', syscall: 'open', errno: 'ENOENT', path: '/no/such' },
-    ],
-    [
-      'a namespace that is another file',
-      { namespaces: { network: '/etc/passwd' } },
-      { step: 'join the namespaces', syscall: 'setns', errno: 'EINVAL' },
-    ],
-    [
-      'a map that overlaps',
-      {
-        namespaces: ['user'],
-        uidMappings: [
-          { containerId: 0, hostId: 0, size: 10 },
-          { containerId: 5, hostId: 100, size: 10 },
-        ],
-        gidMappings: [{ containerId: 0, hostId: 0, size: 1 }],
-      },
-      { step: 'make the process', syscall: 'write', errno: 'EINVAL' },
-    ],
-  ]
+asRoot('every step that fails is named with call, error, path and what to do', () => {
+  // Made only where they are used: as an ordinary user some of these plans cannot be compiled.
+  const failing = isRoot ? new FailingSteps() : undefined
+  const [prepare, enter] = [Object.entries(failing?.prepare() ?? {}), Object.entries(failing?.enter() ?? {})]
+  const rows: readonly Row[] = [...[...prepare, ...enter].flatMap(([, some]) => some ?? []), ...(failing?.around() ?? [])]
+  const named = new Set(rows.map(({ expected }) => expected.step))
+  afterAll(() => failing?.close())
 
-  test.each(table)('%s', async (_title, options, expected) => {
-    await expect(spawn(['true'], options)).rejects.toMatchObject(expected)
+  test.each(rows)('$title', async ({ plan: compiled, onSystemCall, expected }) => {
+    const failed = launch(compiled, { onSystemCall }).catch((error: unknown) => error)
+    expect(await failed).toBeInstanceOf(BoxError)
+    expect(await failed).toMatchObject({
+      code: expect.stringMatching(/^ERR_BOX_/),
+      message: expect.stringContaining(`${expected.step}: `),
+      hint: expect.stringMatching(/\w+ \w+/),
+      ...expected,
+    })
+  })
+
+  test('there is a row for every kind of step', () => {
+    expect(prepare.map(([kind]) => kind).toSorted()).toEqual(kindsOf(everything.prepare))
+    expect(enter.map(([kind]) => kind).toSorted()).toEqual(kindsOf(everything.enter))
+  })
+
+  test('there is a row for every name that the launcher and the core give to what fails', () => {
+    const names = [...namesIn('plan/src/steps.rs', /=> "([^"]+)",/g), ...['launcher/src', 'kernel/src/launch'].flatMap(namesOfPhases)]
+    expect(names.length).toBeGreaterThan(40)
+    expect([...new Set(names)].filter((name) => !named.has(name)).toSorted()).toEqual([
+      // Not of a launch of the caller's: see below.
+      'mount the overlay',
+      'open the namespace',
+      // Its descriptors are the core's own: there is no way to make these fail from outside.
+      'send the plan to the launcher',
+      // umask(2) always succeeds.
+      'set the umask',
+      'start the launcher',
+    ])
+  })
+
+  test('a namespace that cannot be given back, and an overlay that cannot be mounted', async () => {
+    const offered = new Plan({ ...plan(['true']).data, command: [], enter: [{ do: 'hostname', name: 'no-such' }] }, undefined)
+    // The step has the same form as that of a host name, and is no option's.
+    const bytes = Buffer.from(offered.encoded)
+    bytes[bytes.indexOf(Buffer.from('\x07\0\0\0no-such')) - 1] = 28
+    Object.defineProperty(offered, 'encoded', { value: bytes })
+    await expect(launch(offered)).rejects.toMatchObject({ step: 'open the namespace', syscall: 'open', errno: 'ENOENT' })
+
+    const map = [{ containerId: 0, hostId: 0, size: 10 }]
+    const overlay = { lowers: ['/no/such'], options: [], uidMappings: map, gidMappings: map }
+    await expect(native().mountOverlayInUserNamespace(overlay)).rejects.toMatchObject({
+      step: 'mount the overlay',
+      syscall: 'open',
+      errno: 'ENOENT',
+      path: '/no/such',
+    })
+  })
+
+  test('bytes that are no plan are refused', async () => {
+    const other = plan(['true'])
+    Object.defineProperty(other, 'encoded', { value: Buffer.from('BXP1 of another version') })
+    await expect(launch(other)).rejects.toMatchObject({ code: 'ERR_BOX_INVALID_ARGUMENT', message: expect.stringContaining('launch plan') })
   })
 
   test('after any of them the next launch works', async () => {
@@ -119,6 +106,23 @@ asRoot('every step that the kernel refuses is named with call, error and path', 
     expect((await child.exited).exitCode).toBe(0)
   })
 })
+
+function kindsOf(steps: readonly { readonly do: string }[]): string[] {
+  return [...new Set(steps.map((step) => step.do))].toSorted()
+}
+
+const crates = join(__dirname, '../../../rust-native/crates')
+
+function namesIn(file: string, pattern: RegExp): string[] {
+  return [...readFileSync(join(crates, file), 'utf8').matchAll(pattern)].map(([, name = '']) => name)
+}
+
+/** What is not a step of a plan has its name where its failure is given one. */
+function namesOfPhases(folder: string): string[] {
+  return readdirSync(join(crates, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.rs'))
+    .flatMap((name) => namesIn(join(folder, name), /during\((?:stop, )?"([^"]+)"\)/g))
+}
 
 describe('options that cannot be are refused before anything is started', () => {
   const table: readonly (readonly [string, readonly string[], SpawnOptions, string])[] = [

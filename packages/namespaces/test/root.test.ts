@@ -89,6 +89,17 @@ describe.each([
     rmSync(join(root.path, 'made'), { recursive: true })
   })
 
+  test('each attribute of a bound folder is in force', async () => {
+    const attributes = { readOnly: true, nosuid: true, nodev: true, noexec: true, noatime: true, nosymfollow: true }
+    const source = join(root.path, 'work')
+    for (const from of [source, { fd: root.fd }]) {
+      const mounts = [...standardMounts, { type: 'bind', source: from, target: '/made', ...attributes }] as const
+      const [line = ''] = (await shell('cat /proc/mounts', inRoot({ mounts }))).match(/^\S+ \/made .*$/m) ?? []
+      expect(line).toMatch(/ ro,nosuid,nodev,noexec,noatime,nosymfollow[ ,]/)
+    }
+    rmSync(join(root.path, 'made'), { recursive: true })
+  })
+
   test('a link of the image leads a mount nowhere but inside', async () => {
     const outside = join(root.path, '..', `${root.path.split('/').at(-1)}-outside`)
     mkdirSync(outside)

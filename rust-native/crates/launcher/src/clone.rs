@@ -7,7 +7,7 @@ use box_plan::{Outcome, Plan, flags};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::channel;
-use crate::start::write_proc;
+use crate::start::{below_proc, write_proc};
 use crate::stop::{Context, Result, refused};
 use crate::sys::{self, Cloned};
 
@@ -46,7 +46,7 @@ fn map(plan: &Plan<'_>, pid: u32) -> Result<()> {
     files.push(("uid_map", plan.uid_map.to_bytes()));
     for (name, content) in files {
         let path = CString::new(format!("{pid}/{name}")).unwrap_or_default();
-        write_proc(&path, content).call_at("write", &path)?;
+        write_proc(&path, content).call_at("write", &below_proc(&path))?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::device::{self, Node};
 use crate::landlock::{self, Rules};
 use crate::launch::{Cgroups, Descriptors};
 use crate::mount::{self, Settings, Source};
-use crate::start::write_proc;
+use crate::start::{below_proc, write_proc};
 use crate::stop::{Context, Result, during, refused};
 use crate::terminal::{self, Request};
 use crate::{exec, identity, network, offer, resolve, scheduling, sys};
@@ -74,7 +74,7 @@ impl Child<'_> {
             Step::Sysctl { name, value } => {
                 let path = [b"sys/", name.to_bytes()].concat();
                 let path = std::ffi::CString::new(path).unwrap_or_default();
-                write_proc(&path, value.to_bytes()).call_at("write", &path)
+                write_proc(&path, value.to_bytes()).call_at("write", &below_proc(&path))
             }
             Step::Rlimit { resource, soft, hard } => sys::setrlimit(resource, soft, hard).call("prlimit"),
             Step::OomScoreAdj(value) => set_oom_score_adj(value),

@@ -32,13 +32,17 @@ pub fn exec(plan: &Plan<'_>, given: &Descriptors<'_>, terminal: Option<&OwnedFd>
         .map_err(|stop| during(stop, "arrange the descriptors"))?;
     let answer =
         descriptors::arrange(&sources, given.answer.as_fd()).call("dup2").map_err(|stop| during(stop, "arrange the descriptors"))?;
-    if plan.flags & flags::INIT != 0 {
-        init::become_init(terminal.is_some()).map_err(|stop| during(stop, "start the init"))?;
-    }
     // From here on only the new number is open.
-    let stop = during(run(plan), "execute the program");
+    let stop = match start_init(plan, terminal.is_some()) {
+        Ok(()) => during(run(plan), "execute the program"),
+        Err(stop) => during(stop, "start the init"),
+    };
     channel::send(sys::borrow(answer), &Outcome::Stopped(*stop), None);
     sys::exit(127)
+}
+
+fn start_init(plan: &Plan<'_>, has_terminal: bool) -> Result<()> {
+    if plan.flags & flags::INIT == 0 { Ok(()) } else { init::become_init(has_terminal) }
 }
 
 /// Asks the kernel to kill this process when the caller ends, and makes sure that it has not ended already.

@@ -1,6 +1,6 @@
 //! What the launcher does once, before it serves: it lets go of everything that it was given by its caller.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::{IntoRawFd, RawFd};
 
 use rustix::fs::{CWD, Mode, OFlags};
@@ -57,4 +57,9 @@ pub fn write_proc(path: &CStr, content: &[u8]) -> Result<()> {
     let flags = OFlags::WRONLY | OFlags::CLOEXEC;
     let file = rustix::fs::openat2(sys::fixed(sys::PROC), path, flags, Mode::empty(), resolve)?;
     rustix::io::write(&file, content).map(drop)
+}
+
+/// The whole path of such a file, for an error.
+pub fn below_proc(path: &CStr) -> CString {
+    CString::new([b"/proc/", path.to_bytes()].concat()).unwrap_or_default()
 }

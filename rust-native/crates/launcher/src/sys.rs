@@ -136,7 +136,7 @@ struct MountAttributes {
 pub fn mount_setattr(mount: impl AsFd, recursive: bool, set: u64, propagation: u64) -> Result<()> {
     const AT_RECURSIVE: c_int = 0x8000;
     let flags = libc::AT_EMPTY_PATH | if recursive { AT_RECURSIVE } else { 0 };
-    let attributes = MountAttributes { set, propagation, ..Default::default() };
+    let attributes = MountAttributes { set, clear: box_plan::cleared_with(set), propagation, ..Default::default() };
     let descriptor = mount.as_fd().as_raw_fd();
     // SAFETY: the structure is valid for the call, the path is an empty string.
     let result = unsafe {

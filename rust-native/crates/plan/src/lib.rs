@@ -21,6 +21,13 @@ pub const MAGIC: &[u8; 4] = b"BXP2";
 /// In [`Plan::descriptors`], in the place of a slot: the terminal that a step has made.
 pub const TERMINAL: u16 = u16::MAX;
 
+/// What mount_setattr(2) is to clear where it sets these `MOUNT_ATTR_…`: how access times are kept is one number of several bits, which
+/// takes the place of the one before.
+pub const fn cleared_with(attributes: u64) -> u64 {
+    const MOUNT_ATTR_ATIME: u64 = 0x70;
+    if attributes & MOUNT_ATTR_ATIME == 0 { 0 } else { MOUNT_ATTR_ATIME }
+}
+
 /// Bits of [`Plan::flags`].
 pub mod flags {
     /// The child lives on when the caller ends.

@@ -85,7 +85,7 @@ fn set_attributes(tree: &OwnedFd, options: u32, attributes: u64) -> Result<()> {
     const AT_RECURSIVE: libc::c_int = 0x8000;
     let flags = libc::AT_EMPTY_PATH | if options & mount_options::RECURSIVE != 0 { AT_RECURSIVE } else { 0 };
     // struct mount_attr of mount_setattr(2): set, clear, propagation, user namespace.
-    let wanted: [u64; 4] = [attributes, 0, 0, 0];
+    let wanted: [u64; 4] = [attributes, box_plan::cleared_with(attributes), 0, 0];
     // SAFETY: the structure is valid for the call, the path is an empty string.
     let result =
         unsafe { libc::syscall(libc::SYS_mount_setattr, tree.as_raw_fd(), c"".as_ptr(), flags, wanted.as_ptr(), size_of_val(&wanted)) };

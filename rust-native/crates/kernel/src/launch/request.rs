@@ -33,6 +33,10 @@ pub type End = OwnedFd;
 impl Request {
     /// Opens the slots. Gives the request, and the caller's ends of the pipes in the order of their slots.
     pub fn open(plan: Vec<u8>, streams: &[Stream<'_>]) -> Result<(Self, Vec<End>)> {
+        Self::open_all(plan, streams).map_err(|failure| failure.during("open the descriptors"))
+    }
+
+    fn open_all(plan: Vec<u8>, streams: &[Stream<'_>]) -> Result<(Self, Vec<End>)> {
         let mut given = Vec::with_capacity(streams.len());
         let mut ends = Vec::new();
         for stream in streams {
