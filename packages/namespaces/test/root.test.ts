@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import {
+  type Mount,
   type NamespaceKind,
   type SpawnOptions,
   defaultSeccompProfile,
@@ -62,6 +63,26 @@ describe.each([
       ['1:3', '1:5', '1:7', '1:8', '1:9', '5:0'].join('\n'),
     )
     expect(await shell('readlink /dev/fd; echo x > /dev/null; cat /dev/null', inRoot())).toBe('/proc/self/fd')
+  })
+
+  test('what is mounted below a mount of the plan’s own follows what lies over it then', async () => {
+    root.link('/work', '/also-work')
+    try {
+      const tmpfs = (target: `/${string}`): Mount => ({ type: 'tmpfs', target })
+      const mounts = [
+        ...standardMounts,
+        tmpfs('/work'),
+        tmpfs('/work/below'),
+        tmpfs('/also-work'),
+        tmpfs('/work/above'),
+        tmpfs('/work/above/x'),
+      ]
+      expect(await shell('ls /work; ls /work/above', inRoot({ mounts }))).toBe('above\nx')
+      const linked = [...standardMounts, tmpfs('/work'), tmpfs('/work/a/b'), tmpfs('/tmp'), tmpfs('/work/a/c')]
+      expect(await shell('ls /work/a; ls /tmp /dev/shm', inRoot({ mounts: linked }))).toBe('b\nc\n/dev/shm:\n\n/tmp:')
+    } finally {
+      rmSync(join(root.path, 'also-work'))
+    }
   })
 
   test('hidden paths are empty and read-only paths refuse', async () => {

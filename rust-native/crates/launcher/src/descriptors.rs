@@ -1,6 +1,6 @@
 //! Which descriptors a child has.
 
-use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use rustix::io::Result;
 
@@ -18,6 +18,17 @@ pub fn close_all_but(keep: &[BorrowedFd<'_>]) -> Result<()> {
         first = first.max(number + 1);
     }
     sys::close_range(first, u32::MAX, 0)
+}
+
+/// Closes many: those that follow one another by one call.
+pub fn close_together(descriptors: impl IntoIterator<Item = OwnedFd>) {
+    let mut numbers: Vec<u32> = descriptors.into_iter().map(|one| one.into_raw_fd().cast_unsigned()).collect();
+    numbers.sort_unstable();
+    for run in numbers.chunk_by(|one, next| one + 1 == *next) {
+        if let (Some(first), Some(last)) = (run.first(), run.last()) {
+            let _ = sys::close_range(*first, *last, 0);
+        }
+    }
 }
 
 /// Gives the program its descriptors 0, 1, 2 and so on, and closes every other one but the channel: the path of the program may lead

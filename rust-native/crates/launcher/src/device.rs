@@ -1,13 +1,12 @@
 //! Device nodes and links, made below a verified folder.
 
 use std::ffi::CStr;
-use std::os::fd::BorrowedFd;
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, Uid, chownat, makedev, mknodat, statat, symlinkat};
 use rustix::io::Errno;
 
-use crate::mount::{Source, attach, tree_of};
-use crate::resolve::{self, Kind};
+use crate::mount::{Root, Source, attach, tree_of};
+use crate::resolve::Kind;
 use crate::stop::{Context, Result, refused};
 
 /// A node to be made.
@@ -33,8 +32,8 @@ impl Node<'_> {
 }
 
 /// mknod(2). The same node, where it is there already, is well.
-pub fn make(root: BorrowedFd<'_>, node: &Node<'_>) -> Result<()> {
-    let (parent, name) = resolve::open_parent(root, node.path).call_at("openat2", node.path)?;
+pub fn make(root: &mut Root, node: &Node<'_>) -> Result<()> {
+    let (parent, name) = root.own.open_parent(&root.folder, node.path).call_at("openat2", node.path)?;
     match mknodat(&parent, &name, node.file_type(), Mode::from_raw_mode(node.mode), makedev(node.major, node.minor)) {
         Ok(()) => {}
         Err(Errno::EXIST) => {
@@ -51,19 +50,19 @@ pub fn make(root: BorrowedFd<'_>, node: &Node<'_>) -> Result<()> {
 }
 
 /// Binds the caller's node, which must have the number that is wanted.
-pub fn bind(root: BorrowedFd<'_>, node: &Node<'_>, source: Source<'_>) -> Result<()> {
+pub fn bind(root: &mut Root, node: &Node<'_>, source: Source<'_>) -> Result<()> {
     let tree = tree_of(source, false)?;
     let found = rustix::fs::fstat(&tree).call_at("fstat", node.path)?;
     if !node.is(found.st_mode, found.st_rdev) {
         return Err(refused("ERR_BOX_STATE", node.path));
     }
-    let place = resolve::open_or_make(root, node.path, Kind::File).call_at("openat2", node.path)?;
+    let place = root.own.place(&root.folder, node.path, Kind::File).call_at("openat2", node.path)?;
     attach(&tree, &place, node.path)
 }
 
 /// symlink(2). What is there already is left as it is.
-pub fn link(root: BorrowedFd<'_>, value: &CStr, path: &CStr) -> Result<()> {
-    let (parent, name) = resolve::open_parent(root, path).call_at("openat2", path)?;
+pub fn link(root: &mut Root, value: &CStr, path: &CStr) -> Result<()> {
+    let (parent, name) = root.own.open_parent(&root.folder, path).call_at("openat2", path)?;
     match symlinkat(value, &parent, &name) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(errno) => Err(errno).call_at("symlinkat", path),

@@ -10,7 +10,8 @@ use crate::clone::await_maker;
 use crate::device::{self, Node};
 use crate::landlock::{self, Rules};
 use crate::launch::{Cgroups, Descriptors};
-use crate::mount::{self, Settings, Source};
+use crate::mount::{self, Root, Settings, Source, Tree};
+use crate::resolve::Own;
 use crate::start::{below_proc, write_proc};
 use crate::stop::{Context, Result, during, refused};
 use crate::terminal::{self, Request};
@@ -52,7 +53,7 @@ fn keeps_capabilities(plan: &Plan<'_>) -> bool {
 struct Child<'a> {
     given: &'a Descriptors<'a>,
     /// The root that targets are resolved in.
-    root: Option<OwnedFd>,
+    root: Option<Root>,
     /// The folder that masks folders.
     empty: Option<OwnedFd>,
     /// The devpts that this plan has mounted, held as the mount that it was before it had a place.
@@ -116,13 +117,13 @@ impl Child<'_> {
             Step::Propagation(flags) => mount::propagate(flags),
             Step::Root { slot, source } => {
                 let source = self.source(slot, source)?;
-                self.root = Some(mount::attach_root(source)?);
+                self.root = Some(Root { folder: mount::attach_root(source)?, own: Own::default() });
                 Ok(())
             }
             Step::Mount { options, attributes, propagation, kind, target, ref parameters } => {
-                let tree = mount::mount_new(self.root()?, kind, target, parameters, Settings { attributes, propagation, options })?;
-                if kind == c"devpts" {
-                    self.terminals = Some(tree);
+                let settings = Settings { attributes, propagation, options };
+                if let Some(terminals) = mount::mount_new(self.places()?, kind, target, parameters, settings)? {
+                    self.terminals = Some(terminals);
                 }
                 Ok(())
             }
@@ -136,7 +137,7 @@ impl Child<'_> {
             }
             Step::Bind { options, attributes, propagation, slot, source, target } => {
                 let source = self.source(slot, source)?;
-                mount::mount_prepared(self.root()?, source, target, Settings { attributes, propagation, options })
+                mount::mount_prepared(self.places()?, source, target, Settings { attributes, propagation, options })
             }
             Step::Attributes { options, attributes, target } => {
                 mount::set_attributes(self.root()?, target, Settings { attributes, propagation: 0, options })
@@ -144,12 +145,12 @@ impl Child<'_> {
             Step::Device { kind, mode, major, minor, uid, gid, slot, path } => {
                 let node = Node { kind, mode, major, minor, uid, gid, path };
                 if slot == u16::MAX {
-                    return device::make(self.root()?, &node);
+                    return device::make(self.places()?, &node);
                 }
                 let source = self.source(slot, path)?;
-                device::bind(self.root()?, &node, source)
+                device::bind(self.places()?, &node, source)
             }
-            Step::Link { value, path } => device::link(self.root()?, value, path),
+            Step::Link { value, path } => device::link(self.places()?, value, path),
             Step::Pivot => mount::pivot(self.root()?),
             Step::ReadOnly(path) => mount::read_only(self.root()?, path),
             Step::Mask(path) => {
@@ -166,12 +167,20 @@ impl Child<'_> {
         }
     }
 
+    /// The root's folder, for steps that may change what paths lead to.
     fn root(&mut self) -> Result<BorrowedFd<'_>> {
+        let root = self.places()?;
+        root.own.forget();
+        Ok(root.folder.as_fd())
+    }
+
+    fn places(&mut self) -> Result<&mut Root> {
         if self.root.is_none() {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            self.root = Some(rustix::fs::openat(CWD, c"/", flags, Mode::empty()).call("open")?);
+            let folder = rustix::fs::openat(CWD, c"/", flags, Mode::empty()).call("open")?;
+            self.root = Some(Root { folder: Tree::Made(folder), own: Own::default() });
         }
-        self.root.as_ref().map(AsFd::as_fd).ok_or(Errno::BADF).call("open")
+        self.root.as_mut().ok_or(Errno::BADF).call("open")
     }
 
     fn file(&self, slot: u16) -> Result<BorrowedFd<'static>> {

@@ -8,6 +8,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 
 use crate::children::Children;
 use crate::clone::{Made, make};
+use crate::descriptors::close_together;
 use crate::stop::{Context, Result, during};
 use crate::{channel, descriptors, enter, join, sys, time};
 
@@ -41,6 +42,7 @@ pub fn launch(plan: &Plan<'_>, given: &Descriptors<'_>, children: &mut Children)
             become_child(plan, given, &cgroups, &barrier)
         }
         Made::Maker(pidfd) => {
+            close_together(cgroups.v1.into_iter().chain(cgroups.v2));
             if plan.flags & flags::DETACHED == 0 {
                 children.add(pidfd);
             }

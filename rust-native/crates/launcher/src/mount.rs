@@ -11,7 +11,7 @@ use rustix::mount::{
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change, move_mount, open_tree, unmount,
 };
 
-use crate::resolve::{self, Kind};
+use crate::resolve::{self, Kind, Own};
 use crate::stop::{Context, Result, refused};
 use crate::sys;
 
@@ -31,7 +31,7 @@ impl Settings {
         self.options & mount_options::RECURSIVE != 0
     }
 
-    fn apply(self, tree: &OwnedFd) -> Result<()> {
+    fn apply(self, tree: impl AsFd) -> Result<()> {
         if self.attributes == 0 && self.propagation == 0 {
             return Ok(());
         }
@@ -39,11 +39,36 @@ impl Settings {
     }
 }
 
+/// The root, and what is known of places in it.
+pub struct Root {
+    /// Its uppermost folder.
+    pub folder: Tree,
+    /// The last of the folders that are this plan's own.
+    pub own: Own,
+}
+
+/// A mount that can be attached.
+pub enum Tree {
+    /// Made here.
+    Made(OwnedFd),
+    /// As it came with the plan: it stays open until execve.
+    Given(BorrowedFd<'static>),
+}
+
+impl AsFd for Tree {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Made(mount) => mount.as_fd(),
+            Self::Given(mount) => *mount,
+        }
+    }
+}
+
 /// A source as it came with the plan.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
     /// The descriptor.
-    pub file: BorrowedFd<'a>,
+    pub file: BorrowedFd<'static>,
     /// How it could be opened: see [`slot`].
     pub kind: u8,
     /// Its path where the caller is.
@@ -56,7 +81,7 @@ pub fn propagate(flags: u32) -> Result<()> {
 }
 
 /// Puts the root's mount over the old root, so that it has a place in this mount namespace. Paths still start at the old one.
-pub fn attach_root(source: Source<'_>) -> Result<OwnedFd> {
+pub fn attach_root(source: Source<'_>) -> Result<Tree> {
     let tree = tree_of(source, true)?;
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     move_mount(&tree, c"", CWD, c"/", flags).call("move_mount")?;
@@ -71,8 +96,14 @@ pub fn pivot(root: BorrowedFd<'_>) -> Result<()> {
     rustix::process::chdir(c"/").call("chdir")
 }
 
-/// Mounts a new file system, and gives the mount.
-pub fn mount_new(root: BorrowedFd<'_>, kind: &CStr, target: &CStr, parameters: &[(&CStr, &CStr)], settings: Settings) -> Result<OwnedFd> {
+/// Mounts a new file system, and gives the mount where it is a devpts.
+pub fn mount_new(
+    root: &mut Root,
+    kind: &CStr,
+    target: &CStr,
+    parameters: &[(&CStr, &CStr)],
+    settings: Settings,
+) -> Result<Option<OwnedFd>> {
     let tree = match new_tree(kind, parameters, settings.attributes) {
         Err(stop) if settings.options & mount_options::OR_BIND != 0 && stop.errno == Errno::PERM.raw_os_error() => {
             let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
@@ -85,14 +116,20 @@ pub fn mount_new(root: BorrowedFd<'_>, kind: &CStr, target: &CStr, parameters: &
     Settings { attributes: 0, ..settings }.apply(&tree)?;
     // A link in the image must not decide where the kernel's own interfaces are.
     let strict = matches!(kind.to_bytes(), b"proc" | b"sysfs");
-    let place = if strict { strict_folder(root, target) } else { resolve::open_or_make(root, target, Kind::Folder) };
+    let place = if strict { strict_folder(root, target) } else { root.own.place(&root.folder, target, Kind::Folder) };
     attach(&tree, &place.call_at("openat2", target)?, target)?;
-    Ok(tree)
+    match kind.to_bytes() {
+        b"devpts" => return Ok(Some(tree)),
+        b"tmpfs" => root.own.made(target, tree).call_at("fstat", target)?,
+        _ => {}
+    }
+    Ok(None)
 }
 
-fn strict_folder(root: BorrowedFd<'_>, target: &CStr) -> rustix::io::Result<OwnedFd> {
-    match resolve::open_strictly(root, target, OFlags::PATH | OFlags::DIRECTORY) {
-        Err(Errno::NOENT) => resolve::open_or_make(root, target, Kind::Folder),
+fn strict_folder(root: &mut Root, target: &CStr) -> rustix::io::Result<OwnedFd> {
+    root.own.forget();
+    match resolve::open_strictly(&root.folder, target, OFlags::PATH | OFlags::DIRECTORY) {
+        Err(Errno::NOENT) => resolve::open_or_make(&root.folder, target, Kind::Folder),
         result => result,
     }
 }
@@ -111,43 +148,47 @@ fn new_tree(kind: &CStr, parameters: &[(&CStr, &CStr)], attributes: u64) -> Resu
 }
 
 /// Mounts a prepared source.
-pub fn mount_prepared(root: BorrowedFd<'_>, source: Source<'_>, target: &CStr, settings: Settings) -> Result<()> {
+pub fn mount_prepared(root: &mut Root, source: Source<'_>, target: &CStr, settings: Settings) -> Result<()> {
     let tree = tree_of(source, settings.recursive())?;
     let missing = if source.kind == slot::DETACHED { Settings { attributes: 0, ..settings } } else { settings };
     missing.apply(&tree)?;
     let kind = kind_of(&tree).call_at("fstat", source.path)?;
-    let place = resolve::open_or_make(root, target, kind).call_at("openat2", target)?;
+    let place = root.own.place(&root.folder, target, kind).call_at("openat2", target)?;
     attach(&tree, &place, target)
 }
 
-fn kind_of(tree: &OwnedFd) -> rustix::io::Result<Kind> {
+fn kind_of(tree: impl AsFd) -> rustix::io::Result<Kind> {
     let mode = fstat(tree)?.st_mode;
     Ok(if FileType::from_raw_mode(mode) == FileType::Directory { Kind::Folder } else { Kind::File })
 }
 
 /// The source as a mount that can be attached here.
-pub fn tree_of(source: Source<'_>, recursive: bool) -> Result<OwnedFd> {
+pub fn tree_of(source: Source<'_>, recursive: bool) -> Result<Tree> {
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     if recursive {
         flags |= OpenTreeFlags::AT_RECURSIVE;
     }
     match source.kind {
-        slot::DETACHED => rustix::io::fcntl_dupfd_cloexec(source.file, 0).call("fcntl"),
+        slot::DETACHED => Ok(Tree::Given(source.file)),
         slot::BY_PATH => clone_by_path(source, flags),
         // A mount made by someone else: a clone where the kernel allows one; the same by its path; or else the mount itself.
         _ => match open_tree(source.file, c"", flags | OpenTreeFlags::AT_EMPTY_PATH) {
-            Err(Errno::INVAL | Errno::PERM) if source.path.is_empty() => rustix::io::fcntl_dupfd_cloexec(source.file, 0).call("fcntl"),
+            Err(Errno::INVAL | Errno::PERM) if source.path.is_empty() => Ok(Tree::Given(source.file)),
             Err(Errno::INVAL | Errno::PERM) => clone_by_path(source, flags),
-            result => result.call_at("open_tree", source.path),
+            result => result.call_at("open_tree", source.path).map(Tree::Made),
         },
     }
 }
 
 /// Clones what this mount namespace has at the path, if it is the file that was meant.
-fn clone_by_path(source: Source<'_>, flags: OpenTreeFlags) -> Result<OwnedFd> {
+fn clone_by_path(source: Source<'_>, flags: OpenTreeFlags) -> Result<Tree> {
     let tree = open_tree(CWD, source.path, flags).call_at("open_tree", source.path)?;
     let (found, meant) = (fstat(&tree).call("fstat")?, fstat(source.file).call("fstat")?);
-    if (found.st_dev, found.st_ino) == (meant.st_dev, meant.st_ino) { Ok(tree) } else { Err(refused("ERR_BOX_STATE", source.path)) }
+    if (found.st_dev, found.st_ino) == (meant.st_dev, meant.st_ino) {
+        Ok(Tree::Made(tree))
+    } else {
+        Err(refused("ERR_BOX_STATE", source.path))
+    }
 }
 
 /// Attributes of what is mounted at the path.
@@ -207,7 +248,7 @@ fn existing(root: BorrowedFd<'_>, target: &CStr) -> Result<Option<OwnedFd>> {
 }
 
 /// Attaches a detached mount at a place that was resolved.
-pub fn attach(tree: &OwnedFd, place: &OwnedFd, target: &CStr) -> Result<()> {
+pub fn attach(tree: impl AsFd, place: impl AsFd, target: &CStr) -> Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     move_mount(tree.as_fd(), c"", place.as_fd(), c"", flags).call_at("move_mount", target)
 }

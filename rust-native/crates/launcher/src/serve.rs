@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use box_plan::{Outcome, Stop, slot};
 
 use crate::children::Children;
+use crate::descriptors::close_together;
 use crate::launch::{Descriptors, launch};
 use crate::{channel, sys};
 
@@ -40,34 +41,38 @@ fn handle(message: &[u8], mut descriptors: Vec<OwnedFd>, children: &mut Children
     match message.first() {
         Some(&kind::ADOPT) => descriptors.into_iter().for_each(|pidfd| children.add(pidfd)),
         Some(&(kind::LAUNCH | kind::LAUNCH_FILE)) if !descriptors.is_empty() => {
-            let answer = descriptors.remove(0);
-            if let Err(stop) = read_and_launch(message, descriptors, &answer, children) {
-                channel::send(&answer, &Outcome::Stopped(*stop), None);
+            if let Err(stop) = read_and_launch(message, &mut descriptors, children)
+                && let Some(answer) = descriptors.first()
+            {
+                channel::send(answer, &Outcome::Stopped(*stop), None);
             }
+            close_together(descriptors);
         }
         _ => {}
     }
 }
 
-fn read_and_launch(message: &[u8], mut descriptors: Vec<OwnedFd>, answer: &OwnedFd, children: &mut Children) -> crate::stop::Result<()> {
+/// The first descriptor is the channel of this launch.
+fn read_and_launch(message: &[u8], descriptors: &mut Vec<OwnedFd>, children: &mut Children) -> crate::stop::Result<()> {
     let (&first, rest) = message.split_first().ok_or_else(malformed)?;
     let (count, rest) = rest.split_first_chunk::<2>().ok_or_else(malformed)?;
     let (kinds, inline) = rest.split_at_checked(usize::from(u16::from_le_bytes(*count))).ok_or_else(malformed)?;
     let file;
     let bytes = if first == kind::LAUNCH_FILE {
-        if descriptors.is_empty() {
+        if descriptors.len() < 2 {
             return Err(malformed());
         }
-        file = read_file(&descriptors.remove(0)).ok_or_else(malformed)?;
+        file = read_file(&descriptors.remove(1)).ok_or_else(malformed)?;
         file.as_slice()
     } else {
         inline
     };
-    if kinds.len() != descriptors.len() || kinds.iter().any(|kind| *kind > slot::BY_PATH) {
+    let (answer, files) = descriptors.split_first().ok_or_else(malformed)?;
+    if kinds.len() != files.len() || kinds.iter().any(|kind| *kind > slot::BY_PATH) {
         return Err(malformed());
     }
     let plan = box_plan::decode(bytes).map_err(|_| malformed())?;
-    launch(&plan, &Descriptors { files: &descriptors, kinds, answer }, children)
+    launch(&plan, &Descriptors { files, kinds, answer }, children)
 }
 
 fn read_file(file: &OwnedFd) -> Option<Vec<u8>> {
