@@ -164,6 +164,9 @@ export declare function copyStored(layer: LayerFile, outputFd: number): Promise<
 /** Makes a user namespace with these maps, and gives its descriptor, which the caller closes. An ordinary user can map only its own ids. */
 export declare function createUserNamespace(uidMappings: Array<IdMappingObject>, gidMappings: Array<IdMappingObject>): Promise<number>
 
+/** Kind, number and owner's id. */
+export declare function describeNamespace(fd: number): NamespaceDescription
+
 /** What is allowed or denied; what is absent fits everything. */
 export interface DeviceFilterRule {
   /** Otherwise it is denied. */
@@ -361,6 +364,9 @@ export interface LayerResult {
   skippedXattrs: Array<string>
 }
 
+/** All namespaces that the caller can see. */
+export declare function listNamespaces(): Promise<Array<NamespaceEntry>>
+
 /** Makes a pipe(7) of 1 MiB, or of what the system allows. */
 export declare function makePipe(): Pipe
 
@@ -385,11 +391,45 @@ export declare function mountOverlayInUserNamespace(options: UserOverlayOptions)
 /** Makes a file system in memory that is attached nowhere. Gives a descriptor of the mount, which the caller closes. */
 export declare function mountTmpfs(size: number, mode: number): Promise<number>
 
+/** What the kernel says of a namespace (ioctl_ns(2)). */
+export interface NamespaceDescription {
+  /** As the runtime specification names it. */
+  kind: 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup' | 'time'
+  /** Its inode number. */
+  id: number
+  /** Of a user namespace: who made it. */
+  ownerUid?: number
+}
+
+/** A namespace of this machine. */
+export interface NamespaceEntry {
+  /** As the runtime specification names it. */
+  kind: 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup' | 'time'
+  /** Its inode number. */
+  id: number
+  /** The user namespace that it belongs to. */
+  owner?: number
+  /** The pid or user namespace above. */
+  parent?: number
+  /** Of a user namespace: who made it. */
+  ownerUid?: number
+  /** The processes in it. */
+  members: Array<number>
+  /** Where it is pinned. */
+  pins: Array<string>
+}
+
+/** Opens a namespace of a process, by its id and pidfd or its id alone, or of this one. Gives a descriptor, which the caller closes. */
+export declare function namespaceOf(kind: string, pid?: number | undefined | null, pidfd?: number | undefined | null): number
+
 /** Opens a folder below an open one, not following a link. Gives a descriptor, which the caller closes. */
 export declare function openFolderAt(fd: number, name: string): number
 
 /** Opens a folder by its path, not following a link. Gives a descriptor, which the caller closes. */
 export declare function openFolderPath(path: string): number
+
+/** Opens the namespace at a path. Gives a descriptor, which the caller closes. */
+export declare function openNamespace(path: string): Promise<number>
 
 /** What an overlay is made of. */
 export interface OverlayOptions {
@@ -461,6 +501,9 @@ export declare function packUpper(upperFd: number, outputFd: number, marks: 'tru
 /** Opens a pidfd (pidfd_open(2)), the caller's to close. */
 export declare function pidfdOpen(pid: number): number
 
+/** Keeps a namespace at a path by a bind mount. */
+export declare function pinNamespace(fd: number, path: string): Promise<void>
+
 /** The two ends of a pipe. They are the caller's to close. */
 export interface Pipe {
   /** What is written comes out here. */
@@ -499,6 +542,9 @@ export interface ProcessEvent {
 
 /** Reads the layers of an image, from the lowest up. */
 export declare function readImageFiles(layers: Array<LayerFile>): Promise<ImageFiles>
+
+/** Opens the user namespace that a namespace belongs to, or (`parent`) the one above it, where the caller may see that. The caller closes it. */
+export declare function relatedNamespace(fd: number, which: 'owner' | 'parent'): number | null
 
 /**
  * Removes what `name` is in a folder, and all below it; follows nothing, crosses folders that deny their owner, and is content where
@@ -569,6 +615,9 @@ export declare function tryLockFile(fd: number): boolean
 
 /** Unpacks a layer from a file, from its start to its end. `blobFd` and `resumeSize` are not taken. */
 export declare function unpackFile(fd: number, options: LayerOptions): Promise<LayerResult>
+
+/** Ends that, and removes the file. */
+export declare function unpinNamespace(path: string): Promise<void>
 
 /** An overlay, and the user namespace that it belongs to. */
 export interface UserOverlay {

@@ -6,6 +6,8 @@ export * from './handle.ts';
 export * from './landlock.ts';
 export { launch, spawn } from './launch.ts';
 export * from './mounts.ts';
+export { Namespace, type ProcessNamespaces } from './namespace.ts';
+export * from './namespace-list.ts';
 export * from './options.ts';
 export { plan, Plan } from './plan.ts';
 export * from './probe.ts';
@@ -33,6 +35,7 @@ export declare const standardCapabilities: readonly CapabilityName[];
 // handle.d.ts
 import type { BoxError, ProcessTarget } from '@box/core';
 import type { Duplex, Readable, Writable } from 'node:stream';
+import type { ProcessNamespaces } from './namespace.ts';
 /** How a process ended. */
 export interface Result {
     /** From 0 to 255, or null where a signal ended it. */
@@ -70,6 +73,11 @@ export interface Process extends ProcessTarget {
     readonly pid: number;
     /** Refers to the process until it has ended (pidfd_open(2)); it stays the handle's own. @throws BoxError `ERR_BOX_STATE` after that. */
     readonly pidfd: number;
+    /**
+     * Its namespaces, each opened when it is asked for: `child.namespaces.network`. What was opened is held until `close`, also when the process
+     * has ended before. Each throws as `Namespace.of`.
+     */
+    readonly namespaces: ProcessNamespaces;
     /** Standard input: an ended stream where it is not a pipe. */
     readonly stdin: Writable;
     /** Standard output: an ended stream where it is not a pipe. With a terminal, what the terminal shows. */
@@ -205,6 +213,112 @@ export declare const standardMaskedPaths: readonly string[];
 /** Kernel interfaces that container engines make read-only by default. */
 export declare const standardReadOnlyPaths: readonly string[];
 
+// namespace-list.d.ts
+import type { NamespaceKind } from './options.ts';
+/** A namespace of this machine. */
+export interface ListedNamespace {
+    readonly kind: NamespaceKind;
+    /** Its inode number. */
+    readonly id: number;
+    /** The id of the user namespace that it belongs to. undefined where the caller may not see that one. */
+    readonly owner: number | undefined;
+    /** The id of the pid or user namespace above. undefined for other kinds, and where the caller may not see it. */
+    readonly parent: number | undefined;
+    /** Of a user namespace: the effective user id of who made it, as the caller sees it. */
+    readonly ownerUid: number | undefined;
+    /** The processes in it, by their ids, ascending. Threads that have left their process's namespace are not looked at. */
+    readonly members: readonly number[];
+    /** Where it is pinned in the caller's mount namespace. */
+    readonly pins: readonly string[];
+}
+/**
+ * The namespaces that the caller can see, as lsns(8) does: those that processes are in, those that are pinned in the caller's mount namespace,
+ * and the user and pid namespaces that these belong to. By kind, then by id. Processes that the caller may not look into are passed over; what
+ * ends meanwhile is left out. Needs /proc.
+ * @throws BoxError `ERR_BOX_SYSTEM` where /proc cannot be read.
+ */
+export declare function listNamespaces(): Promise<readonly ListedNamespace[]>;
+
+// namespace.d.ts
+import { type ProcessTarget } from '@box/core';
+import type { NamespaceKind, NamespaceTarget } from './options.ts';
+/** The kinds of namespace, in the order in which they are listed. */
+export declare const namespaceKinds: readonly NamespaceKind[];
+/**
+ * A namespace held by a descriptor (namespaces(7)). It is there until it is closed, and as long as a process is in it or it is pinned. It can be
+ * given wherever a namespace is joined.
+ */
+export declare class Namespace implements NamespaceTarget {
+    #private;
+    readonly kind: NamespaceKind;
+    /** Its inode number: two handles with the same kind and id are of one namespace. */
+    readonly id: number;
+    /** Of a user namespace: the effective user id of who made it, as the caller sees it (NS_GET_OWNER_UID, ioctl_ns(2)). */
+    readonly ownerUid: number | undefined;
+    /** @internal */
+    constructor(fd: number);
+    /**
+     * The namespace at a path: `/proc/PID/ns/net`, or where one is pinned.
+     * @throws BoxError `ERR_BOX_NOT_FOUND`, `ERR_BOX_INVALID_ARGUMENT` where something else is there, `ERR_BOX_PERMISSION`.
+     */
+    static open(path: string): Promise<Namespace>;
+    /**
+     * A namespace of a process: of a handle, or of whoever has that id now.
+     * @throws BoxError `ERR_BOX_STATE` where it has ended, `ERR_BOX_PERMISSION` for one that the caller may not look into
+     * (PTRACE_MODE_READ, ptrace(2)), `ERR_BOX_UNSUPPORTED` for a kind that the kernel does not have.
+     */
+    static of(process: ProcessTarget | number, kind: NamespaceKind): Promise<Namespace>;
+    /** A namespace of the caller's own. @throws BoxError `ERR_BOX_UNSUPPORTED` for a kind that the kernel does not have. */
+    static own(kind: NamespaceKind): Promise<Namespace>;
+    /**
+     * Ends what `pin` has begun, and removes the file. Who is in the namespace, or holds it, is not concerned.
+     * @throws BoxError `ERR_BOX_STATE` where no namespace is pinned, `ERR_BOX_NOT_FOUND`, `ERR_BOX_PERMISSION`.
+     */
+    static unpin(path: string): Promise<void>;
+    /** It stays the handle's own. @throws BoxError `ERR_BOX_STATE` after `close`. */
+    get fd(): number;
+    /**
+     * The user namespace that it belongs to; of a user namespace its parent (NS_GET_USERNS). undefined where that is outside of the caller's own.
+     * The handle is the caller's to close. @throws BoxError `ERR_BOX_STATE` after `close`.
+     */
+    owner(): Promise<Namespace | undefined>;
+    /**
+     * The namespace above a user or pid namespace (NS_GET_PARENT). undefined for other kinds, and where that is outside of the caller's own.
+     * The handle is the caller's to close. @throws BoxError `ERR_BOX_STATE` after `close`.
+     */
+    parent(): Promise<Namespace | undefined>;
+    /**
+     * Keeps it at a path, with or without a process in it and also after the caller's end, by a bind mount in the caller's mount namespace,
+     * as `ip netns` does below /run/netns. A file that is missing is made. Needs CAP_SYS_ADMIN. A mount namespace can be kept only in an older one.
+     * @throws BoxError `ERR_BOX_STATE` where one is pinned there already or after `close`, `ERR_BOX_INVALID_ARGUMENT` where no ordinary file is
+     * there, `ERR_BOX_NOT_FOUND` for a folder that is missing, `ERR_BOX_PERMISSION`, `ERR_BOX_SYSTEM`.
+     */
+    pin(path: string): Promise<void>;
+    /** Closes the descriptor. Idempotent. */
+    close(): Promise<void>;
+    /** @internal */
+    release(): void;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+/** The namespaces of a process, each opened when it is asked for. They are closed with the handle of the process. */
+export type ProcessNamespaces = {
+    readonly [Kind in NamespaceKind]: Namespace;
+};
+/** Opens the namespaces of a process when they are asked for, and once. */
+export declare class OpenNamespaces implements ProcessNamespaces {
+    #private;
+    constructor(process: ProcessTarget);
+    get user(): Namespace;
+    get pid(): Namespace;
+    get mount(): Namespace;
+    get uts(): Namespace;
+    get ipc(): Namespace;
+    get network(): Namespace;
+    get cgroup(): Namespace;
+    get time(): Namespace;
+    release(): void;
+}
+
 // options.d.ts
 import type { CgroupTarget, IdMapping, ProcessTarget, Root } from '@box/core';
 import type { Capabilities, CapabilityName } from './capabilities.ts';
@@ -214,7 +328,7 @@ import type { IoPriority, MemoryPolicy, Scheduler } from './scheduling.ts';
 import type { SeccompProfile, SystemCallHandler } from './seccomp.ts';
 /** The kinds of namespace, by the names of the runtime specification (config-linux.md, "Namespaces"; namespaces(7)). */
 export type NamespaceKind = 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup' | 'time';
-/** A namespace held by a descriptor. The descriptor stays the giver's. */
+/** A namespace held by a descriptor, as `Namespace` does. The descriptor stays the giver's. */
 export interface NamespaceTarget {
     readonly fd: number;
 }

@@ -4,6 +4,7 @@ import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import type { Process, Result, Terminal } from './handle.ts'
+import { OpenNamespaces, type ProcessNamespaces } from './namespace.ts'
 import { callNative } from './reactor.ts'
 import type { Listener } from './seccomp/listener.ts'
 import type { PipeEnd } from './streams.ts'
@@ -31,6 +32,7 @@ export class Child implements Process {
   #stdin: Writable | undefined
   #stdout: Readable | undefined
   #stderr: Readable | undefined
+  #namespaces: OpenNamespaces | undefined
 
   constructor(pid: number, pidfd: number, ends: Ends) {
     this.pid = pid
@@ -47,6 +49,11 @@ export class Child implements Process {
   get pidfd(): number {
     if (this.#pidfd === undefined) throw new BoxError('ERR_BOX_STATE', `process ${this.pid} has ended, and its pidfd is closed`)
     return this.#pidfd
+  }
+
+  get namespaces(): ProcessNamespaces {
+    this.#namespaces ??= new OpenNamespaces(this)
+    return this.#namespaces
   }
 
   get terminal(): Terminal | undefined {
@@ -105,6 +112,7 @@ export class Child implements Process {
     this.#ends.stderr.close()
     this.#ends.terminal?.destroy()
     this.#ends.listener?.close()
+    this.#namespaces?.release()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

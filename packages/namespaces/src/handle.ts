@@ -1,5 +1,6 @@
 import type { BoxError, ProcessTarget } from '@box/core'
 import type { Duplex, Readable, Writable } from 'node:stream'
+import type { ProcessNamespaces } from './namespace.ts'
 
 /** How a process ended. */
 export interface Result {
@@ -37,6 +38,11 @@ export interface Process extends ProcessTarget {
   readonly pid: number
   /** Refers to the process until it has ended (pidfd_open(2)); it stays the handle's own. @throws BoxError `ERR_BOX_STATE` after that. */
   readonly pidfd: number
+  /**
+   * Its namespaces, each opened when it is asked for: `child.namespaces.network`. What was opened is held until `close`, also when the process
+   * has ended before. Each throws as `Namespace.of`.
+   */
+  readonly namespaces: ProcessNamespaces
   /** Standard input: an ended stream where it is not a pipe. */
   readonly stdin: Writable
   /** Standard output: an ended stream where it is not a pipe. With a terminal, what the terminal shows. */

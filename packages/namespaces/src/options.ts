@@ -8,7 +8,7 @@ import type { SeccompProfile, SystemCallHandler } from './seccomp.ts'
 /** The kinds of namespace, by the names of the runtime specification (config-linux.md, "Namespaces"; namespaces(7)). */
 export type NamespaceKind = 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup' | 'time'
 
-/** A namespace held by a descriptor. The descriptor stays the giver's. */
+/** A namespace held by a descriptor, as `Namespace` does. The descriptor stays the giver's. */
 export interface NamespaceTarget {
   readonly fd: number
 }

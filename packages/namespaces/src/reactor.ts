@@ -37,3 +37,12 @@ export function callNative<Value>(call: () => Value): Value {
     throw fromNative(thrown, hintOf)
   }
 }
+
+/** As `callNative`, for what the core does on a thread of its own. */
+export async function callNativeAsync<Value>(call: () => Promise<Value>): Promise<Value> {
+  try {
+    return await call()
+  } catch (thrown) {
+    throw fromNative(thrown)
+  }
+}

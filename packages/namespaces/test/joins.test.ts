@@ -50,6 +50,10 @@ asRoot.each(kinds)('a %s namespace', (kind) => {
     }
   })
 
+  test('of a handle is joined, and no other', async () => {
+    expect(await namespacesWith(other.namespaces[kind])).toEqual(hosts(namespaceOf(other.pid, kind)))
+  })
+
   test('that is new is nobody else’s, and the host’s is the host’s', async () => {
     const own = (await namespacesWith('new'))[kinds.indexOf(kind)]
     expect([namespaceOf('self', kind), namespaceOf(other.pid, kind)]).not.toContain(own)

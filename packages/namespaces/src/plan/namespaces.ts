@@ -1,12 +1,11 @@
 import type { IdMapping, ProcessTarget } from '@box/core'
 import { BoxError } from '@box/core'
+import { Namespace, namespaceKinds as kinds } from '../namespace.ts'
 import type { NamespaceChoice, NamespaceKind, SpawnOptions } from '../options.ts'
 import type { PlanContext } from './context.ts'
 import type { Draft } from './draft.ts'
 import { id, invalid, whole } from './invalid.ts'
 import type { Join } from './steps.ts'
-
-const kinds: readonly NamespaceKind[] = ['user', 'pid', 'mount', 'uts', 'ipc', 'network', 'cgroup', 'time']
 
 /** Which namespaces the process has, once decided. */
 export interface Namespaces {
@@ -80,6 +79,8 @@ function isProcess(given: NonNullable<SpawnOptions['namespaces']>): given is Pro
 function checkedChoice(kind: NamespaceKind, choice: NamespaceChoice): NamespaceChoice {
   const right = typeof choice === 'string' ? choice === 'new' || choice === 'host' || choice.startsWith('/') : typeof choice === 'object'
   if (!right) throw invalid(`namespaces.${kind}`, choice, "'new', 'host', a process, a namespace or an absolute path")
+  if (choice instanceof Namespace && choice.kind !== kind)
+    throw invalid(`namespaces.${kind}`, `a ${choice.kind} namespace`, `a ${kind} namespace`)
   return choice
 }
 

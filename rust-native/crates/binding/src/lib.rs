@@ -9,6 +9,7 @@ mod error;
 mod launch;
 mod locks;
 mod mounts;
+mod namespaces;
 mod notify;
 mod root;
 mod terminal;

@@ -7,6 +7,7 @@ pub mod error;
 pub mod file_ids;
 pub mod launch;
 pub mod mount;
+pub mod namespaces;
 pub mod overlay;
 pub mod root;
 pub mod writable;
