@@ -76,6 +76,15 @@ export const stages = [
     command: ['node', 'test-e2e/rounds/program.mjs', '1000'],
   },
   {
+    name: 'store faults',
+    when: 'ci',
+    quick: false,
+    budget: 150,
+    counts: 'lines',
+    leaks: true,
+    command: ['node', 'test-e2e/store-faults/program.mjs', '200'],
+  },
+  {
     name: 'more rounds',
     when: 'ci',
     quick: false,

@@ -174,6 +174,8 @@ export declare const LayerStore: {
 /** What `prune` removed, or would. */
 export interface Pruned {
     readonly blobs: readonly Digest[];
+    /** Blobs of which only a part had arrived. */
+    readonly partials: readonly Digest[];
     /** By diffID. */
     readonly layers: readonly Digest[];
     /** Writable layers that dead processes left. */

@@ -778,6 +778,13 @@ export interface ImageLayout extends ImageSink {
      * @throws BoxError `ERR_BOX_STATE` where an entry of index.json leads to it, or a writer is receiving it
      */
     remove(digest: Digest): Promise<boolean>;
+    /** The blobs of which an earlier try has left some bytes, with the number of these; those, too, that are being received. */
+    partials(): AsyncIterable<StoredBlob>;
+    /**
+     * Throws away what an earlier try has left of a blob. Gives whether something was there.
+     * @throws BoxError `ERR_BOX_STATE` where a writer is receiving it
+     */
+    discard(digest: Digest): Promise<boolean>;
     /**
      * Reads a blob through and says whether it is what its name says.
      * @throws BoxError `ERR_BOX_BLOB_ABSENT`
@@ -820,6 +827,8 @@ export interface Locks {
     readonly protocol: string;
     /** Takes the lock of that name (letters, digits, `-`), whose files are in `folder`, if it is free. Does not wait. */
     acquire(folder: string, name: string): Promise<HeldLock | BusyLock>;
+    /** Removes the files that processes which were killed have left in `folder`. Not there: such a mechanism leaves none. */
+    sweep?(folder: string): Promise<void>;
 }
 /** Takes a lock, waiting for it. Rejects with the signal's reason. */
 export declare function acquireLock(locks: Locks, folder: string, name: string, signal?: AbortSignal): Promise<HeldLock>;

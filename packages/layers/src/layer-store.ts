@@ -97,6 +97,8 @@ export const LayerStore: {
 /** What `prune` removed, or would. */
 export interface Pruned {
   readonly blobs: readonly Digest[]
+  /** Blobs of which only a part had arrived. */
+  readonly partials: readonly Digest[]
   /** By diffID. */
   readonly layers: readonly Digest[]
   /** Writable layers that dead processes left. */

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { digestOf } from '@box/oci'
 import { LayerStore } from '../src/index.ts'
 import { put, putImage, tar } from './fixtures.ts'
 
@@ -29,7 +30,7 @@ linux('prune', () => {
     const shared = layer('shared')
     await putImage(store, [shared, layer('one')], 'one')
     await putImage(store, [shared, layer('two')], 'two')
-    expect(await store.prune()).toEqual({ blobs: [], layers: [], containers: [], bytes: 0 })
+    expect(await store.prune()).toEqual({ blobs: [], partials: [], layers: [], containers: [], bytes: 0 })
     const before = await store.usage()
     expect(before.blobs.inodes).toBe(7)
     expect(await store.remove('one')).toBe(true)
@@ -59,6 +60,23 @@ linux('prune', () => {
     expect(layers).toEqual([arrived.digest])
   })
 
+  test('a part of a blob is removed once nobody has to do with it', async () => {
+    const bytes = layer('part')
+    const other = await LayerStore.open(folder)
+    const descriptor = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: digestOf(bytes), size: bytes.byteLength }
+    const writer = await other.ingest(descriptor)
+    if (writer.state !== 'writing') throw new Error(writer.state)
+    await writer.write(bytes.subarray(0, 600))
+    expect(await store.prune()).toMatchObject({ partials: [], bytes: 0 })
+    await writer.abort()
+    // It may be tried again in that session.
+    expect(await store.prune()).toMatchObject({ partials: [], bytes: 0 })
+    await other.close()
+    expect(await store.prune({ dryRun: true })).toMatchObject({ partials: [descriptor.digest], bytes: 600 })
+    expect(await store.prune()).toMatchObject({ partials: [descriptor.digest], bytes: 600 })
+    expect(await store.prune()).toMatchObject({ partials: [], bytes: 0 })
+  })
+
   test('pulls and prunes at the same time lose nothing that has a name', async () => {
     const puller = await LayerStore.open(folder)
     const pull = async (round: number): Promise<void> => {
@@ -71,6 +89,20 @@ linux('prune', () => {
     expect(await store.list()).toHaveLength(9)
     for (const { name } of await store.list()) expect(await puller.get(name)).toMatchObject({ layers: { length: 2 } })
     await puller.close()
+  })
+
+  asRoot('what a mount has unpacked goes with its name, while the session goes on', async () => {
+    await putImage(store, [tar([{ name: 'folder', type: 'folder' }]), tar([{ name: 'folder/file', content: 'x' }])], 'image')
+    await store.remove('image')
+    await store.prune()
+    await putImage(store, [tar([{ name: 'folder', type: 'folder' }]), tar([{ name: 'folder/file', content: 'x' }])], 'image')
+    const root = await store.mount('image')
+    await store.remove('image')
+    expect(await store.prune()).toMatchObject({ blobs: [], layers: [] })
+    await root.close()
+    // Two layers, and one of them above the other.
+    expect((await store.prune()).layers).toHaveLength(3)
+    expect((await store.usage()).layers).toEqual({ bytes: 0, inodes: 0 })
   })
 
   asRoot('the layers of a mounted root stay, whatever becomes of its name', async () => {

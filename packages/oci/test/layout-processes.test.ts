@@ -7,6 +7,7 @@ import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { layout } from '../src/layout/layout.ts'
 import { assertComplete } from '../src/layout/references.ts'
+import { socketLocks } from '../src/layout/socket-locks.ts'
 import { blob, putManifest, writing } from './blob-sink.contract.ts'
 
 const repository = join(__dirname, '..', '..', '..')
@@ -137,4 +138,26 @@ test('who no longer wants to wait stops waiting at once', async () => {
   await expect(waiting).rejects.toThrow('enough')
   program.stdin.end()
   await once(program, 'exit')
+})
+
+test('what a killed writer left is swept and thrown away, what a living one has is not', async () => {
+  const bytes = Buffer.alloc(1_000_000, 7)
+  const { digest } = blob(bytes)
+  const program = run('half', String(bytes.byteLength))
+  await once(program.stdout, 'data')
+  const store = layout(root)
+  const staging = join(root, 'staging')
+  const names = (await readdir(staging)).toSorted()
+  expect(names).toHaveLength(4)
+  await socketLocks().sweep?.(staging)
+  expect((await readdir(staging)).toSorted()).toEqual(names)
+  await expect(store.discard(digest)).rejects.toMatchObject({ code: 'ERR_BOX_STATE' })
+  for await (const partial of store.partials()) expect(partial).toEqual({ digest, size: 500_000 })
+  program.kill('SIGKILL')
+  await once(program, 'exit')
+  await socketLocks().sweep?.(staging)
+  expect((await readdir(staging)).toSorted()).toEqual(['locks', digest.replace(':', '-')])
+  expect(await store.discard(digest)).toBe(true)
+  expect(await store.discard(digest)).toBe(false)
+  expect(await readdir(staging)).toEqual(['locks'])
 })

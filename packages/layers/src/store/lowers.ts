@@ -4,13 +4,13 @@ import { chainIDs } from '../images/chain.ts'
 import { largestFirst, sideBySide } from '../side-by-side.ts'
 import type { LowerLayer, UnpackedLayers } from '../unpacked/layers.ts'
 
-/** The image's layers, unpacked, the uppermost first. What is not unpacked (any more) is unpacked again from its blob. */
+/** The image's layers, unpacked, the uppermost first. What is not unpacked (any more) is unpacked again from its blob. The caller has leases of all of them. */
 export async function lowersOf(layers: UnpackedLayers, image: Image): Promise<readonly LowerLayer[]> {
   const chain = chainIDs(image.layers.map(({ diffID }) => diffID))
   const lowers: LowerLayer[] = []
   const absent: Descriptor[] = []
   for (const { diffID, descriptor } of image.layers) if ((await layers.find(diffID)) === undefined) absent.push(descriptor)
-  await sideBySide(largestFirst(absent), async (descriptor) => void (await layers.unpackStored(descriptor)))
+  await sideBySide(largestFirst(absent), async (descriptor) => void (await layers.unpackStored(descriptor, { leased: true })))
   for (const [index, { diffID, descriptor }] of image.layers.entries()) {
     const lower = await layers.find(diffID)
     if (lower === undefined)

@@ -44,6 +44,7 @@ async function openOnLinux(given: string, options: OpenOptions): Promise<LayerSt
   await images.make()
   await agreeOnOwners(path, rights.keepsOwners)
   const folders = {
+    staging: join(path, 'staging'),
     layers: await makeFolder(join(path, 'layers')),
     containers: await makeFolder(join(path, 'containers')),
     sessions: await makeFolder(join(path, 'sessions')),

@@ -17,8 +17,9 @@ export async function pruneStore(parts: StoreParts, dryRun: boolean): Promise<Pr
   const { images, layers, locks, folders, session } = parts
   return await whilePruning(folders.sessions, locks, async () => {
     const { containers } = await sweep(parts, dryRun)
-    const reachable = await reachableFrom(images)
+    // In this order: a lease is given back once a name leads to its content.
     const leased = await leasedContent(folders.sessions)
+    const reachable = await reachableFrom(images)
     const isUsed = (digest: Digest): boolean => reachable.blobs.has(digest) || leased.has(digest)
     let bytes = 0
 
@@ -26,6 +27,13 @@ export async function pruneStore(parts: StoreParts, dryRun: boolean): Promise<Pr
     for await (const { digest, size } of images.blobs()) {
       if (isUsed(digest) || (!dryRun && !(await removed(images.remove(digest))))) continue
       blobs.push(digest)
+      bytes += size
+    }
+
+    const partials: Digest[] = []
+    for await (const { digest, size } of images.partials()) {
+      if (isUsed(digest) || (!dryRun && !(await removed(images.discard(digest))))) continue
+      partials.push(digest)
       bytes += size
     }
 
@@ -47,7 +55,7 @@ export async function pruneStore(parts: StoreParts, dryRun: boolean): Promise<Pr
       await rename(folder, aside)
       await removeTree(aside)
     }
-    return { blobs, layers: unpacked, containers, bytes }
+    return { blobs, partials, layers: unpacked, containers, bytes }
   })
 }
 

@@ -72,7 +72,13 @@ export interface StoreParts {
   readonly images: ImageLayout
   readonly locks: Locks
   readonly layers: UnpackedLayers
-  readonly folders: { readonly layers: string; readonly containers: string; readonly sessions: string; readonly empty: string }
+  readonly folders: {
+    readonly staging: string
+    readonly layers: string
+    readonly containers: string
+    readonly sessions: string
+    readonly empty: string
+  }
   readonly session: Session
   readonly holds: Holds
   readonly durable: Durable
@@ -109,8 +115,7 @@ export class Store implements LayerStore {
       options.signal?.throwIfAborted()
       await this.#hold([parseDigest(descriptor.digest)])
       const answer = await images.ingest(descriptor, options)
-      if (answer.state === 'present' && layerCompression(descriptor.mediaType) !== undefined)
-        await layers.unpackStored(descriptor, options.signal)
+      if (answer.state === 'present' && layerCompression(descriptor.mediaType) !== undefined) await layers.unpackStored(descriptor, options)
       return answer
     })
   }

@@ -7,17 +7,18 @@ import { removeTree } from '../unpacked/trees.ts'
 export interface SweptFolders {
   readonly locks: Locks
   readonly layers: { readonly staging: string }
-  readonly folders: { readonly containers: string; readonly sessions: string }
+  readonly folders: { readonly staging: string; readonly containers: string; readonly sessions: string }
 }
 
-/** What dead sessions left: unfinished layers, and what containers wrote. */
+/** What dead sessions left. */
 export interface Remains {
   readonly containers: readonly string[]
 }
 
-/** Removes what dead sessions left, or with `dryRun` only says what there is. */
+/** Removes what dead sessions left (locks, unfinished layers, and what containers wrote), or with `dryRun` only says what there is. */
 export async function sweep({ locks, layers, folders }: SweptFolders, dryRun = false): Promise<Remains> {
   const places = [layers.staging, folders.containers]
+  if (!dryRun) for (const place of [folders.staging, layers.staging, folders.sessions]) await locks.sweep?.(place)
   const names = (await Promise.all(places.map(namesIn))).flat()
   const dead = await deadSessions(folders.sessions, locks, names)
   const containers: string[] = []

@@ -89,8 +89,9 @@ export class UnpackedLayers {
     return this.#stages.size
   }
 
-  /** Makes a layer of what was unpacked from the blob, all at once. Where it is there already, that one stays. */
-  async publish(stage: StagedTree, tar: UnpackedTar, blob: Digest): Promise<void> {
+  /** Makes a layer of what was unpacked from the blob, all at once. Where it is there already, that one stays. `leased`: the caller has a lease of it. */
+  async publish(stage: StagedTree, tar: UnpackedTar, blob: Digest, leased = false): Promise<void> {
+    if (!leased) await this.#context.hold([asDigest(tar.diffId)])
     const diffID = await this.#publish(stage, tar, (found) => this.#layerFolder(found))
     const note = this.#blobNote(blob)
     await makeFolder(dirname(note))
@@ -99,8 +100,14 @@ export class UnpackedLayers {
     await rename(temporary, note)
   }
 
-  /** Unpacks a blob that is in the store, unless that was done; of several who want it one does it. Gives the layer's diffID. */
-  async unpackStored(blob: Descriptor, signal?: AbortSignal): Promise<Digest> {
+  /**
+   * Unpacks a blob that is in the store, unless that was done; of several who want it one does it. Gives the layer's diffID. The layer is held for an
+   * image that is to get a name, unless it is `leased` by the caller.
+   */
+  async unpackStored(
+    blob: Descriptor,
+    { signal, leased = false }: { readonly signal?: AbortSignal | undefined; readonly leased?: boolean } = {},
+  ): Promise<Digest> {
     const known = async (): Promise<Digest | undefined> => {
       const diffID = await this.diffIDOf(blob.digest)
       return diffID !== undefined && (await this.find(diffID)) !== undefined ? diffID : undefined
@@ -114,7 +121,7 @@ export class UnpackedLayers {
       const stage = await this.stage()
       try {
         const tar = await this.#unpackBlob(blob, stage, [])
-        await this.publish(stage, tar, blob.digest)
+        await this.publish(stage, tar, blob.digest, leased)
         return asDigest(tar.diffId)
       } finally {
         await this.discard(stage)
@@ -124,10 +131,10 @@ export class UnpackedLayers {
     }
   }
 
-  /** The same above other layers, the uppermost first, for a layer that depends on them. */
+  /** The same above other layers, the uppermost first, for a layer that depends on them. The caller has leases of the layer and of the chain. */
   async unpackAbove(chainID: Digest, blob: Descriptor, lowers: readonly LowerLayer[]): Promise<LowerLayer> {
     const folder = this.chainFolder(chainID)
-    const diffID = await this.unpackStored(blob)
+    const diffID = await this.unpackStored(blob, { leased: true })
     const before = await this.#at(folder, diffID)
     if (before !== undefined) return before
     const lock = await acquireLock(this.#context.locks, this.staging, `chain-${chainID.replace(':', '-')}`)
@@ -217,7 +224,6 @@ export class UnpackedLayers {
   async #publish(stage: StagedTree, tar: UnpackedTar, place: (diffID: Digest) => string): Promise<Digest> {
     const diffID = asDigest(tar.diffId)
     const folder = place(diffID)
-    await this.#context.hold([diffID])
     const record: LayerRecord = {
       version: 1,
       kind: 'directory',

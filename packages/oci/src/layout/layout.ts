@@ -4,13 +4,13 @@ import { dirname, join, resolve as absolute } from 'node:path'
 import { createDigester, isDigest, parseDigest, splitDigest } from '../digest.ts'
 import type { Index } from '../generated/types.ts'
 import { checkName, checkRange } from './arguments.ts'
-import { errnoOf, systemCalls } from './file-system.ts'
+import { errnoOf, lstatOrAbsent, systemCalls } from './file-system.ts'
 import { type Durability, LayoutFolder, readFlags } from './folder.ts'
 import { findEntry, nameOf, readIndexFile, withEntry, withoutEntry, withoutName } from './index-file.ts'
 import { acquireLock, type HeldLock, type Locks } from './locks.ts'
 import { assertComplete } from './references.ts'
 import { socketLocks } from './socket-locks.ts'
-import { StagedFile } from './staged-file.ts'
+import { StagedFile, stagedPath } from './staged-file.ts'
 import { beginWriting, type Receiver } from './writer.ts'
 
 const blockSize = 256 * 1024
@@ -61,6 +61,13 @@ export interface ImageLayout extends ImageSink {
    * @throws BoxError `ERR_BOX_STATE` where an entry of index.json leads to it, or a writer is receiving it
    */
   remove(digest: Digest): Promise<boolean>
+  /** The blobs of which an earlier try has left some bytes, with the number of these; those, too, that are being received. */
+  partials(): AsyncIterable<StoredBlob>
+  /**
+   * Throws away what an earlier try has left of a blob. Gives whether something was there.
+   * @throws BoxError `ERR_BOX_STATE` where a writer is receiving it
+   */
+  discard(digest: Digest): Promise<boolean>
   /**
    * Reads a blob through and says whether it is what its name says.
    * @throws BoxError `ERR_BOX_BLOB_ABSENT`
@@ -209,8 +216,7 @@ class Layout implements ImageLayout {
     parseDigest(digest)
     if ((await this.stat(digest)) === undefined) return false
     await systemCalls(() => this.#folder.make())
-    const lock = await this.#locks.acquire(this.#folder.staging, lockName(digest))
-    if (lock.state === 'busy') throw new BoxError('ERR_BOX_STATE', `${digest} is being received`)
+    const lock = await this.#lockOf(digest)
     try {
       return await this.#underIndexLock(async () => {
         const { manifests } = await this.index()
@@ -227,6 +233,30 @@ class Layout implements ImageLayout {
     }
   }
 
+  async *partials(): AsyncGenerator<StoredBlob, void, void> {
+    for (const name of await systemCalls(() => namesIn(this.#folder.staging))) {
+      const digest = name.replace('-', ':')
+      if (!isDigest(digest)) continue
+      const stats = await systemCalls(() => lstatOrAbsent(stagedPath(this.#folder, digest)))
+      if (stats !== undefined) yield { digest, size: stats.size }
+    }
+  }
+
+  async discard(digest: Digest): Promise<boolean> {
+    const path = stagedPath(this.#folder, parseDigest(digest))
+    return await systemCalls(async () => {
+      if ((await lstatOrAbsent(path)) === undefined) return false
+      const lock = await this.#lockOf(digest)
+      try {
+        if ((await lstatOrAbsent(path)) === undefined) return false
+        await rm(path)
+        return true
+      } finally {
+        await lock.release()
+      }
+    })
+  }
+
   async verify(digest: Digest, options: { readonly signal?: AbortSignal } = {}): Promise<boolean> {
     try {
       for await (const chunk of this.read(digest, options)) void chunk
@@ -235,6 +265,13 @@ class Layout implements ImageLayout {
       if (error instanceof BoxError && (error.code === 'ERR_BOX_DIGEST_MISMATCH' || error.code === 'ERR_BOX_SIZE_MISMATCH')) return false
       throw error
     }
+  }
+
+  /** The lock of a blob that is to be removed. @throws BoxError `ERR_BOX_STATE` */
+  async #lockOf(digest: Digest): Promise<HeldLock> {
+    const lock = await this.#locks.acquire(this.#folder.staging, lockName(digest))
+    if (lock.state === 'busy') throw new BoxError('ERR_BOX_STATE', `${digest} is being received`)
+    return lock
   }
 
   async #openBlob(digest: Digest): Promise<FileHandle> {

@@ -27,6 +27,8 @@ export interface Locks {
   readonly protocol: string
   /** Takes the lock of that name (letters, digits, `-`), whose files are in `folder`, if it is free. Does not wait. */
   acquire(folder: string, name: string): Promise<HeldLock | BusyLock>
+  /** Removes the files that processes which were killed have left in `folder`. Not there: such a mechanism leaves none. */
+  sweep?(folder: string): Promise<void>
 }
 
 /** Takes a lock, waiting for it. Rejects with the signal's reason. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type Deferred, deferred } from './deferred.ts'
 import { systemCalls } from './file-system.ts'
 import type { BusyLock, HeldLock, Locks } from './locks.ts'
-import { SocketOwner, type Watched, watchOwner } from './socket-owner.ts'
+import { SocketOwner, sweepOwners, type Watched, watchOwner } from './socket-owner.ts'
 
 /** The owners of this process by folder, each with the number of claims that need it. */
 const owners = new Map<string, { readonly owner: SocketOwner; readonly listening: Promise<void>; claims: number }>()
@@ -19,7 +19,11 @@ const claims = new Map<string, Deferred>()
  * always someone who goes on. Nothing is polled: the kernel closes the sockets of a process that ends, and its files are then swept away.
  */
 export function socketLocks(): Locks {
-  return { protocol: 'sockets-1', acquire: (folder, name) => systemCalls(() => acquire(folder, name)) }
+  return {
+    protocol: 'sockets-1',
+    acquire: (folder, name) => systemCalls(() => acquire(folder, name)),
+    sweep: (folder) => systemCalls(() => sweepOwners(folder, (name) => claimIn(name)?.token)),
+  }
 }
 
 async function acquire(given: string, name: string): Promise<HeldLock | BusyLock> {
@@ -100,10 +104,15 @@ async function waitFor(folder: string, claimant: Claimant, signal: AbortSignal |
 async function claimants(folder: string, name: string): Promise<Claimant[]> {
   const found: Claimant[] = []
   for (const file of await readdir(folder)) {
-    const [, lock, token, number] = /^([A-Za-z0-9-]+)\.([0-9a-f]{16})\.([0-9]+)\.claim$/.exec(file) ?? []
-    if (lock === name && token !== undefined && number !== undefined) found.push({ token, number })
+    const claimant = claimIn(file)
+    if (claimant?.lock === name) found.push(claimant)
   }
   return found
+}
+
+function claimIn(file: string): (Claimant & { readonly lock: string }) | undefined {
+  const [, lock, token, number] = /^([A-Za-z0-9-]+)\.([0-9a-f]{16})\.([0-9]+)\.claim$/.exec(file) ?? []
+  return lock === undefined || token === undefined || number === undefined ? undefined : { lock, token, number }
 }
 
 function claimName(name: string, { token, number }: Claimant): string {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, rm } from 'node:fs/promises'
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises'
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { fileSystemError } from './file-system.ts'
+import { fileSystemError, lstatOrAbsent } from './file-system.ts'
 
 /**
  * What a process answers of a lock: a candidate for it, or its holder. The connection stays open until the lock is given back or the candidate
@@ -37,7 +37,8 @@ export class SocketOwner {
   async listen(): Promise<void> {
     const server = createServer((socket) => this.#serve(socket))
     this.#server = server
-    await withAddress(this.#folder, this.token, async (path) => {
+    // Under its own name it listens already, so that one which does not answer has ended.
+    await withAddress(this.#folder, openingName(this.token), async (path) => {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject)
         server.listen(path, () => {
@@ -46,6 +47,12 @@ export class SocketOwner {
         })
       })
     })
+    try {
+      if (process.platform !== 'win32') await rename(join(this.#folder, openingName(this.token)), join(this.#folder, ownerName(this.token)))
+    } catch (error) {
+      await this.close()
+      throw error
+    }
     // What is waited for keeps the process alive, not the lock.
     server.unref()
   }
@@ -155,7 +162,7 @@ export async function watchOwner(folder: string, token: string, number: string):
 
 /** A connection to the owner, or undefined where nobody listens there any more. */
 async function connect(folder: string, token: string): Promise<Socket | undefined> {
-  return await withAddress(folder, token, async (path) => {
+  return await withAddress(folder, ownerName(token), async (path) => {
     const socket = createConnection({ path })
     return await new Promise<Socket | undefined>((resolve, reject) => {
       socket.once('connect', () => resolve(socket))
@@ -172,23 +179,55 @@ async function connect(folder: string, token: string): Promise<Socket | undefine
  * A socket's address is at most 107 bytes long (unix(7)), a folder's path can be longer: on Linux the folder is opened and named by its
  * descriptor. Windows has named pipes, which are in no folder and end with their process.
  */
-async function withAddress<Value>(folder: string, token: string, use: (path: string) => Promise<Value>): Promise<Value> {
-  if (process.platform === 'win32') return await use(`\\\\.\\pipe\\box-${token}`)
-  const direct = join(folder, fileName(token))
+async function withAddress<Value>(folder: string, name: string, use: (path: string) => Promise<Value>): Promise<Value> {
+  if (process.platform === 'win32') return await use(`\\\\.\\pipe\\box-${tokenIn(name)}`)
+  const direct = join(folder, name)
   if (Buffer.byteLength(direct) < 100 || process.platform !== 'linux') return await use(direct)
   let directory: FileHandle | undefined
   try {
     directory = await open(folder, 'r')
-    return await use(`/proc/self/fd/${directory.fd}/${fileName(token)}`)
+    return await use(`/proc/self/fd/${directory.fd}/${name}`)
   } finally {
     await directory?.close()
   }
 }
 
 async function removeAddress(folder: string, token: string): Promise<void> {
-  if (process.platform !== 'win32') await rm(join(folder, fileName(token)), { force: true })
+  if (process.platform !== 'win32') await rm(join(folder, ownerName(token)), { force: true })
 }
 
-function fileName(token: string): string {
+/** Removes the sockets of owners that have ended, and the files in whose names `tokenOf` finds such an owner's token. */
+export async function sweepOwners(folder: string, tokenOf: (name: string) => string | undefined): Promise<void> {
+  const names = await readdir(folder)
+  const dead = new Set<string>()
+  for (const token of new Set(names.flatMap((name) => tokenOf(name) ?? (name.endsWith('.owner') ? (tokenIn(name) ?? []) : [])))) {
+    const socket = await connect(folder, token)
+    socket?.destroy()
+    if (socket === undefined) dead.add(token)
+  }
+  for (const name of names) {
+    const token = tokenOf(name)
+    if (token !== undefined && dead.has(token)) await rm(join(folder, name), { force: true })
+  }
+  for (const token of dead) await removeAddress(folder, token)
+  for (const name of names) {
+    if (!name.endsWith('.opening') || tokenIn(name) === undefined) continue
+    // Who still opens it fails then, and shares no lock with anyone.
+    const stats = await lstatOrAbsent(join(folder, name))
+    if (stats !== undefined && Date.now() - stats.mtimeMs > longestOpeningMs) await rm(join(folder, name), { force: true })
+  }
+}
+
+const longestOpeningMs = 60_000
+
+function ownerName(token: string): string {
   return `.${token}.owner`
+}
+
+function openingName(token: string): string {
+  return `.${token}.opening`
+}
+
+function tokenIn(name: string): string | undefined {
+  return /^\.([0-9a-f]{16})\.(?:owner|opening)$/.exec(name)?.[1]
 }

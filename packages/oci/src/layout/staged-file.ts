@@ -10,6 +10,12 @@ import type { Staged } from './writer.ts'
 
 const blockSize = 256 * 1024
 
+/** Where the bytes of a blob are that is not whole yet. */
+export function stagedPath(folder: LayoutFolder, digest: Digest): string {
+  const { algorithm, encoded } = splitDigest(digest)
+  return join(folder.staging, `${algorithm}-${encoded}`)
+}
+
 /** The partial file of one blob, in `staging`. Who has it holds the digest's lock, which is given back with it. */
 export class StagedFile implements Staged {
   readonly #folder: LayoutFolder
@@ -29,8 +35,7 @@ export class StagedFile implements Staged {
 
   /** Opens the partial file, or makes it. Takes the lock over, also where it fails. */
   static async open(folder: LayoutFolder, digest: Digest, lock: HeldLock): Promise<StagedFile> {
-    const { algorithm, encoded } = splitDigest(digest)
-    const path = join(folder.staging, `${algorithm}-${encoded}`)
+    const path = stagedPath(folder, digest)
     let handle: FileHandle | undefined
     try {
       handle = await open(path, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0), 0o644)
