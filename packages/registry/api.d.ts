@@ -15,6 +15,7 @@ export { RegistryError, type RegistryErrorDetails, type RegistryErrorEntry } fro
 export type { RetryOptions } from './http/retry.ts';
 export { Registry, type ImageOptions, type RegistryOptions } from './registry.ts';
 export type { Artifact, ArtifactPart } from './transfer/artifact.ts';
+export type { ManifestFormat } from './transfer/convert.ts';
 export type { CopyFrom, CopyOptions, CopyTo } from './transfer/copy.ts';
 export type { TransferEvent } from './transfer/events.ts';
 export type { Mirror, Mirrors } from './transfer/mirrors.ts';
@@ -105,6 +106,36 @@ export interface HelperOptions {
 export declare function askHelper(name: string, server: string, options: HelperOptions & {
     readonly signal?: AbortSignal | undefined;
 }): Promise<Credentials | undefined>;
+
+// client/manifests.d.ts
+import { BoxError, type Descriptor } from '@box/core';
+import type { Repository } from './repository.ts';
+/** A manifest or index: its bytes as the registry has them, and what they are. */
+export interface RawManifest {
+    readonly descriptor: Descriptor;
+    readonly bytes: Uint8Array;
+}
+/** The longest manifest that is read or written, in bytes (distribution-spec, "Pushing Manifests"). */
+export declare const manifestLimit: number;
+/**
+ * Gets a manifest by tag or digest, checked against its digest. Undefined where the registry has none.
+ * @throws RegistryError `ERR_BOX_REGISTRY…`; `ERR_BOX_DIGEST_MISMATCH`; `ERR_BOX_LIMIT`; `ERR_BOX_UNSUPPORTED` for Docker's first schema.
+ */
+export declare function getManifest(repository: Repository, reference: string, signal: AbortSignal | undefined): Promise<RawManifest | undefined>;
+/** Asks whether a manifest is there, without its bytes. */
+export declare function hasManifest(repository: Repository, reference: string, signal: AbortSignal | undefined): Promise<boolean>;
+/**
+ * Puts a manifest under a tag or its digest. The bytes are sent as they are. Gives the subject as far as the registry says that it
+ * lists the manifest by it (`OCI-Subject`).
+ */
+export declare function putManifest(repository: Repository, reference: string, manifest: RawManifest, signal: AbortSignal | undefined): Promise<{
+    readonly subject: string | undefined;
+}>;
+/** Deletes a manifest (by digest), or the name alone (by tag) where the registry can. */
+export declare function deleteManifest(repository: Repository, reference: string, signal: AbortSignal | undefined): Promise<void>;
+/** Whether a media type is that of Docker's manifests before their second schema. */
+export declare function isFirstSchema(mediaType: string): boolean;
+export declare function firstSchema(name: string): BoxError;
 
 // client/repository.d.ts
 import type { Access } from '../auth/authorizer.ts';
@@ -796,10 +827,25 @@ export declare function artifactSource(artifact: Artifact, subject: Descriptor):
     readonly descriptor: Descriptor;
 };
 
+// transfer/convert.d.ts
+import { type Descriptor } from '@box/core';
+import { type ImageDocument } from '@box/oci';
+import type { RawManifest } from '../client/manifests.ts';
+/** The format of manifests: the image specification's, or Docker's second schema (distribution, "Image Manifest Version 2, Schema 2"). */
+export type ManifestFormat = 'oci' | 'docker';
+/**
+ * Writes a manifest or an index in a format. What is in it already keeps its bytes. Configuration and layers keep theirs, and their digests, in any case;
+ * annotations, which Docker's format does not have, are left out of it.
+ * @param moved What the entries of an index have become, by their digest.
+ * @throws BoxError `ERR_BOX_UNSUPPORTED` for what the format has no word for: layers in zstd, artifacts, subjects.
+ */
+export declare function convertDocument(descriptor: Descriptor, document: ImageDocument, format: ManifestFormat, moved: ReadonlyMap<string, Descriptor>): RawManifest;
+
 // transfer/copy.d.ts
 import { Task, type Descriptor, type Digest, type ImageSink, type ImageSource, type Platform } from '@box/core';
 import type { Repository } from '../client/repository.ts';
 import type { RetryPolicy } from '../http/retry.ts';
+import type { ManifestFormat } from './convert.ts';
 import type { TransferEvent } from './events.ts';
 import type { Origin } from './origin.ts';
 /** A source to copy from; without a name, what the other side is named. */
@@ -824,6 +870,12 @@ export interface CopyOptions {
      * where the registry itself may lead. Default `false`.
      */
     readonly foreignLayers?: boolean;
+    /**
+     * The format that manifests are written in: `'oci'`, or Docker's second schema, `'docker'`. A manifest that is in another one is written anew, and so has another
+     * digest; configuration and layers keep their bytes. Default: every manifest as it is.
+     * What Docker's format has no word for (layers in zstd, artifacts) is `ERR_BOX_UNSUPPORTED`; annotations are left out of it.
+     */
+    readonly format?: ManifestFormat;
     readonly signal?: AbortSignal;
 }
 /** A reference that was read: the repository, and what to ask it for. */

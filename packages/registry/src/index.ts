@@ -12,6 +12,7 @@ export { RegistryError, type RegistryErrorDetails, type RegistryErrorEntry } fro
 export type { RetryOptions } from './http/retry.ts'
 export { Registry, type ImageOptions, type RegistryOptions } from './registry.ts'
 export type { Artifact, ArtifactPart } from './transfer/artifact.ts'
+export type { ManifestFormat } from './transfer/convert.ts'
 export type { CopyFrom, CopyOptions, CopyTo } from './transfer/copy.ts'
 export type { TransferEvent } from './transfer/events.ts'
 export type { Mirror, Mirrors } from './transfer/mirrors.ts'

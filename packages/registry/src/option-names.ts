@@ -24,6 +24,7 @@ export const copyOptions: OptionNames<CopyOptions> = {
   platform: true,
   concurrency: true,
   chunkSize: true,
+  format: true,
   signal: true,
 }
 

@@ -116,11 +116,7 @@ function verified(repository: Repository, reference: string, reply: Reply, bytes
 function mediaTypeOf(repository: Repository, reference: string, reply: Reply, bytes: Uint8Array): string {
   const header = (reply.header('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
   const { mediaType: embedded, schemaVersion, isIndex } = outline(bytes)
-  if (schemaVersion === 1 || /\.v1\+(?:json|prettyjws)$/.test(/docker\.distribution\.manifest/.test(header) ? header : ''))
-    throw new RegistryError('ERR_BOX_UNSUPPORTED', `${nameOf(repository, reference)} is in Docker's first manifest schema`, {
-      registry: repository.registry,
-      hint: 'that format has been withdrawn; push the image anew with a current tool',
-    })
+  if (schemaVersion === 1 || isFirstSchema(header)) throw firstSchema(nameOf(repository, reference))
   if (embedded === undefined && vague.has(header)) return isIndex ? mediaTypes.index : mediaTypes.manifest
   if (embedded === undefined || vague.has(header)) return embedded ?? header
   if (embedded === header) return header
@@ -128,6 +124,17 @@ function mediaTypeOf(repository: Repository, reference: string, reply: Reply, by
     'ERR_BOX_DOCUMENT_INVALID',
     `manifest of ${nameOf(repository, reference)}: sent as ${JSON.stringify(header)}, but it says it is ${JSON.stringify(embedded.slice(0, 200))}`,
   )
+}
+
+/** Whether a media type is that of Docker's manifests before their second schema. */
+export function isFirstSchema(mediaType: string): boolean {
+  return /^application\/vnd\.docker\.distribution\.manifest\.v1\+(?:json|prettyjws)$/.test(mediaType)
+}
+
+export function firstSchema(name: string): BoxError {
+  return new BoxError('ERR_BOX_UNSUPPORTED', `${name} is in Docker's first manifest schema (version 2, schema 1)`, {
+    hint: 'that format has been withdrawn; push the image anew with a current tool',
+  })
 }
 
 interface Outline {

@@ -13,6 +13,7 @@ import type { Repository } from '../client/repository.ts'
 import type { RetryPolicy } from '../http/retry.ts'
 import { copyOptions } from '../option-names.ts'
 import { RepositoryDestination, SinkDestination, type Destination } from './destinations.ts'
+import type { ManifestFormat } from './convert.ts'
 import type { TransferEvent } from './events.ts'
 import { copyGraph } from './graph.ts'
 import type { Origin } from './origin.ts'
@@ -36,6 +37,12 @@ export interface CopyOptions {
    * where the registry itself may lead. Default `false`.
    */
   readonly foreignLayers?: boolean
+  /**
+   * The format that manifests are written in: `'oci'`, or Docker's second schema, `'docker'`. A manifest that is in another one is written anew, and so has another
+   * digest; configuration and layers keep their bytes. Default: every manifest as it is.
+   * What Docker's format has no word for (layers in zstd, artifacts) is `ERR_BOX_UNSUPPORTED`; annotations are left out of it.
+   */
+  readonly format?: ManifestFormat
   readonly signal?: AbortSignal
 }
 
@@ -62,10 +69,12 @@ export function copyBetween(
   context: CopyContext,
 ): Task<Descriptor, TransferEvent> {
   refuseUnknownOptions('copy', options, copyOptions)
-  const { platform = 'all', concurrency = 4, chunkSize = Number.POSITIVE_INFINITY, foreignLayers = false, signal } = options
+  const { platform = 'all', concurrency = 4, chunkSize = Number.POSITIVE_INFINITY, foreignLayers = false, format, signal } = options
   if (!Number.isInteger(concurrency) || concurrency < 1)
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'concurrency is a whole number from 1 on')
   if (!(chunkSize >= 1)) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'chunkSize is a number of bytes from 1 on')
+  if (format !== undefined && format !== 'oci' && format !== 'docker')
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', "format is 'oci' or 'docker'")
   const source = typeof from === 'string' ? context.locate(from) : undefined
   const target = typeof to === 'string' ? context.locate(to) : undefined
   const given = nameOf(from) ?? nameOf(to)
@@ -85,7 +94,7 @@ export function copyBetween(
             destination,
             { from: fromName, to: toName },
             { retry: context.retry, signal: taskSignal, emit, chunkSize },
-            { platform, concurrency },
+            { platform, concurrency, format },
           ),
         { from: fromName, to: toName },
       ),

@@ -1,7 +1,8 @@
 import { BoxError, type Descriptor, type Platform } from '@box/core'
 import { setMaxListeners } from 'node:events'
 import { isIndexMediaType, isManifestMediaType, parseImageDocument, selectPlatform, type ImageDocument } from '@box/oci'
-import type { RawManifest } from '../client/manifests.ts'
+import { firstSchema, isFirstSchema, type RawManifest } from '../client/manifests.ts'
+import { convertDocument, type ManifestFormat } from './convert.ts'
 import type { Destination, TransferContext } from './destinations.ts'
 import { Limit } from './limit.ts'
 import type { Origin } from './origin.ts'
@@ -11,6 +12,8 @@ export interface GraphOptions {
   readonly platform: Platform | 'all'
   /** How many blobs are on the way at a time. */
   readonly concurrency: number
+  /** The format that manifests are written in; undefined: as they are. */
+  readonly format: ManifestFormat | undefined
 }
 
 /** Indexes in indexes deeper than this are refused. */
@@ -49,6 +52,8 @@ class Walk {
   readonly #controller: AbortController
   readonly #limit: Limit
   readonly #moved = new Map<string, Promise<void>>()
+  /** What the manifests below an index have become, by the digest that the index names them by. */
+  readonly #written = new Map<string, Descriptor>()
 
   constructor(origin: Origin, destination: Destination, context: TransferContext, options: GraphOptions, controller: AbortController) {
     this.#origin = origin
@@ -66,9 +71,9 @@ class Walk {
     if (found === undefined)
       throw new BoxError('ERR_BOX_NOT_FOUND', `${this.#origin.name} has no image named ${JSON.stringify(names.from)}`)
     const { descriptor, document } = await this.#select(found)
-    await this.#children(document, 1)
-    await this.#destination.root(names.to, { descriptor, bytes: document.bytes }, this.#context)
-    return descriptor
+    const manifest = await this.#parts(descriptor, document, 1)
+    await this.#destination.root(names.to, manifest, this.#context)
+    return manifest.descriptor
   }
 
   /** Follows an index to the one image that suits the platform, where one was asked for. */
@@ -89,31 +94,42 @@ class Walk {
   }
 
   async #document(descriptor: Descriptor): Promise<ImageDocument> {
+    if (isFirstSchema(descriptor.mediaType)) throw firstSchema(`${this.#origin.name}@${descriptor.digest}`)
     const bytes =
       (await this.#destination.held(descriptor, this.#context)) ?? (await this.#origin.document(descriptor, this.#context.signal))
     return parseImageDocument(bytes, { expected: descriptor })
   }
 
-  async #children(document: ImageDocument, depth: number): Promise<void> {
+  /** Moves what a document names, and gives the document as it is written: that of a manifest, which may have no word for it, before anything is moved. */
+  async #parts(descriptor: Descriptor, document: ImageDocument, depth: number): Promise<RawManifest> {
     if (document.kind === 'manifest') {
+      const manifest = this.#convert(descriptor, document)
       const { config, layers } = document.value
       await this.#all([config, ...layers].map((blob) => this.#once(blob, () => this.#blob(blob))))
-    } else {
-      await this.#all(document.value.manifests.map((child) => this.#once(child, () => this.#child(child, depth))))
+      return manifest
     }
+    await this.#all(document.value.manifests.map((child) => this.#once(child, () => this.#child(child, depth))))
+    return this.#convert(descriptor, document)
   }
 
   /** An entry of an index is a manifest or another index; anything else is moved as a blob. */
   async #child(descriptor: Descriptor, depth: number): Promise<void> {
-    if (!isManifestMediaType(descriptor.mediaType) && !isIndexMediaType(descriptor.mediaType)) {
+    if (![isManifestMediaType, isIndexMediaType, isFirstSchema].some((is) => is(descriptor.mediaType))) {
       await this.#blob(descriptor)
       return
     }
     if (depth >= deepest) throw tooDeep(descriptor)
     const document = await this.#limit.run(() => this.#document(descriptor))
-    await this.#children(document, depth + 1)
-    const manifest: RawManifest = { descriptor, bytes: document.bytes }
+    const manifest = await this.#parts(descriptor, document, depth + 1)
     await this.#limit.run(() => this.#destination.manifest(manifest, this.#context))
+  }
+
+  #convert(descriptor: Descriptor, document: ImageDocument): RawManifest {
+    const { format } = this.#options
+    if (format === undefined) return { descriptor, bytes: document.bytes }
+    const manifest = convertDocument(descriptor, document, format, this.#written)
+    this.#written.set(descriptor.digest, manifest.descriptor)
+    return manifest
   }
 
   #blob(descriptor: Descriptor): Promise<void> {
