@@ -965,6 +965,8 @@ export declare function parseReference(text: string): Reference;
 export declare function formatReference(reference: Reference): string;
 /** The shortest text that means the same reference: `alpine:3` for `docker.io/library/alpine:3`. */
 export declare function familiarReference(reference: Reference): string;
+/** Whether a reference's text names no registry, so that `parseReference` takes it to be Docker's: `alpine:3`, `team/app`. */
+export declare function isShortReference(text: string): boolean;
 /** Whether the text is a tag: 1 to 128 letters, digits, `_`, `.` and `-`, not beginning with `.` or `-` (distribution-spec, "Pulling manifests"). */
 export declare function isTag(text: string): boolean;
 /** Whether the text is a repository's path, in lower case, of at most 255 characters (distribution-spec, "Pulling manifests"). */

@@ -4,9 +4,10 @@
 export type { Auth, CredentialProvider, Credentials } from './auth/credentials.ts';
 export { dockerConfig, podmanConfig, type ConfigFileOptions } from './auth/config-file.ts';
 export { certsFromFolders } from './config/certs-d.ts';
-export { registriesConf, type RegistriesConfOptions } from './config/load-registries.ts';
-export { parseRegistriesConf } from './config/registries-conf.ts';
+export { registriesConf, shortNamesConf, type RegistriesConfOptions } from './config/load-registries.ts';
+export { parseRegistriesConf, parseShortNames } from './config/registries-conf.ts';
 export type { RegistryRule, RegistryRuleMirror } from './config/registry-rules.ts';
+export type { ShortNames } from './config/short-names.ts';
 export { copy } from './copy.ts';
 export type { Certificates } from './egress/connector.ts';
 export type { EgressOptions } from './egress/egress.ts';
@@ -171,6 +172,7 @@ export declare function certsFromFolders(folders?: readonly string[]): Promise<R
 
 // config/load-registries.d.ts
 import type { RegistryRule } from './registry-rules.ts';
+import type { ShortNames } from './short-names.ts';
 export interface RegistriesConfOptions {
     /** The file. Default: `~/.config/containers/registries.conf` where it is there, else `/etc/containers/registries.conf`. */
     readonly path?: string;
@@ -185,19 +187,28 @@ export interface RegistriesConfOptions {
  * containers-registries.conf.d(5)). What is not there says nothing.
  * @throws BoxError `ERR_BOX_DOCUMENT_INVALID`, `ERR_BOX_LIMIT`, `ERR_BOX_SYSTEM`.
  */
-export declare function registriesConf({ path, folders }?: RegistriesConfOptions): Promise<readonly RegistryRule[]>;
+export declare function registriesConf(options?: RegistriesConfOptions): Promise<readonly RegistryRule[]>;
+/**
+ * Reads what the same files say of names without a registry; a later file's aliases replace those of the same names, its list and its mode all that came before.
+ * Without `path`, also the aliases that podman has recorded, which count before all others (`short-name-aliases.conf` in `/var/cache/containers` for root, else in
+ * `$XDG_CACHE_HOME/containers` or `~/.cache/containers`). Errors as for `registriesConf`.
+ */
+export declare function shortNamesConf(options?: RegistriesConfOptions): Promise<ShortNames>;
 
 // config/registries-conf.d.ts
 import type { RegistryRule } from './registry-rules.ts';
+import { type ShortNames } from './short-names.ts';
 /** The longest file that is read, in bytes. */
 export declare const registriesConfLimit: number;
 /**
  * Reads the text of a `registries.conf` in version 2 of its format (containers-registries.conf(5)): the tables `[[registry]]` and their
- * mirrors. What it says of short names is not used: they are Docker's.
+ * mirrors.
  * @param path For messages.
  * @throws BoxError `ERR_BOX_DOCUMENT_INVALID` for what is no TOML, is in the first version of the format, or has a field of another type or meaning.
  */
 export declare function parseRegistriesConf(text: string, path?: string): readonly RegistryRule[];
+/** What the same text says of names without a registry: `unqualified-search-registries`, `short-name-mode` and `[aliases]`. Errors as for `parseRegistriesConf`. */
+export declare function parseShortNames(text: string, path?: string): ShortNames;
 
 // config/registry-rules.d.ts
 /** What the configuration says of the registries, namespaces and images below one prefix (containers-registries.conf(5), "registry"). */
@@ -244,6 +255,32 @@ export declare function insecureHosts(rules: readonly RegistryRule[]): {
     readonly hosts: readonly string[];
     readonly fits: (host: string) => boolean;
 };
+
+// config/short-names.d.ts
+import { BoxError } from '@box/core';
+import { type Reference } from '@box/oci';
+/** What names without a registry mean (containers-registries.conf(5), "unqualified-search-registries" and "aliases"). */
+export interface ShortNames {
+    /** By name, without tag and digest (`fedora`, `team/app`), the repository that it means: `registry.fedoraproject.org/fedora`. Empty: it is no alias. */
+    readonly aliases?: Readonly<Record<string, string>>;
+    /** The registries (`host`, `host:port`) in which other names are looked for, in their order. */
+    readonly search?: readonly string[];
+    /** Whether a name that several registries may have is an error (`enforcing`), or read from the first that has it. Default `permissive`. */
+    readonly mode?: 'enforcing' | 'permissive' | 'disabled';
+}
+/** Whether the text can be the name of an alias: without registry, tag and digest. */
+export declare function isAliasName(name: string): boolean;
+/** Whether the text can be what an alias means: a registry and a repository, without tag and digest. */
+export declare function isAliasTarget(target: string): boolean;
+/**
+ * What a reference may mean, in the order in which it is looked for. A name with a registry means itself, as does every name where nothing is said of short ones.
+ * @throws BoxError `ERR_BOX_REFERENCE_INVALID` for what is no reference, for a short name that nothing is known of, and for one that means several.
+ */
+export declare function meaningsOf(text: string, shortNames: ShortNames | undefined): readonly [Reference, ...Reference[]];
+/** For what can't be tried in one registry after another. */
+export declare function ambiguous(text: string, search: readonly string[]): BoxError;
+/** @throws BoxError `ERR_BOX_INVALID_ARGUMENT`. */
+export declare function checkShortNames({ aliases, search, mode }: ShortNames): void;
 
 // copy.d.ts
 import { Task, type Descriptor } from '@box/core';
@@ -566,6 +603,7 @@ import { type ByteRange, type Descriptor, type Digest, type ImageSink, type Imag
 import { type ImageDocument } from '@box/oci';
 import { type Auth } from './auth/credentials.ts';
 import type { Certificates } from './egress/connector.ts';
+import { type ShortNames } from './config/short-names.ts';
 import { type RegistryRule } from './config/registry-rules.ts';
 import { type EgressOptions } from './egress/egress.ts';
 import type { Proxy } from './egress/proxy.ts';
@@ -586,6 +624,8 @@ export interface RegistryOptions {
     readonly mirrors?: Mirrors;
     /** What is said of registries, namespaces and images by their prefix, as `registriesConf()` reads it: locations, mirrors, plain HTTP, and what is blocked. */
     readonly rules?: readonly RegistryRule[];
+    /** What names without a registry mean, as `shortNamesConf()` reads it: aliases, and registries to look for them in. Default: they are Docker's. */
+    readonly shortNames?: ShortNames;
     /** The HTTP proxy to go through: its URL, a function of the address, or `proxyFromEnvironment()`. Default: none. */
     readonly proxy?: Proxy;
     /** Where a registry may lead to. */
@@ -886,9 +926,12 @@ export interface Located {
     readonly tag: string | undefined;
     readonly digest: Digest | undefined;
 }
+/** What a reference to read from may name, in the order in which it is looked for. */
+export type Places = readonly [Located, ...Located[]];
 export interface CopyContext {
     readonly locate: (reference: string) => Located;
-    readonly originOf: (located: Located, foreignLayers: boolean) => Origin;
+    readonly places: (reference: string) => Places;
+    readonly originOf: (places: Places, foreignLayers: boolean) => Origin;
     readonly retry: RetryPolicy;
 }
 /** Copies an image. Arguments that are wrong are thrown at once; what goes wrong later is the task's outcome. */

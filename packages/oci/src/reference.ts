@@ -58,6 +58,12 @@ export function familiarReference(reference: Reference): string {
   return whole
 }
 
+/** Whether a reference's text names no registry, so that `parseReference` takes it to be Docker's: `alpine:3`, `team/app`. */
+export function isShortReference(text: string): boolean {
+  const slash = text.indexOf('/')
+  return slash < 0 || !namesHost(text.slice(0, slash))
+}
+
 /** Whether the text is a tag: 1 to 128 letters, digits, `_`, `.` and `-`, not beginning with `.` or `-` (distribution-spec, "Pulling manifests"). */
 export function isTag(text: string): boolean {
   return tagPattern.test(text)

@@ -1,4 +1,5 @@
 import type { OptionNames } from '@box/core'
+import type { ShortNames } from './config/short-names.ts'
 import type { EgressOptions } from './egress/egress.ts'
 import type { RetryOptions } from './http/retry.ts'
 import type { RegistryOptions } from './registry.ts'
@@ -13,6 +14,7 @@ export const registryOptions: OptionNames<RegistryOptions> = {
   insecure: true,
   mirrors: true,
   rules: true,
+  shortNames: true,
   proxy: true,
   egress: true,
   retry: true,
@@ -37,6 +39,8 @@ export const egressOptions: OptionNames<EgressOptions> = {
 }
 
 export const cosignOptions: OptionNames<CosignOptions> = { keys: true, identity: true, annotations: true }
+
+export const shortNamesOptions: OptionNames<ShortNames> = { aliases: true, search: true, mode: true }
 
 export const retryOptions: OptionNames<RetryOptions> = { attempts: true, delay: true, maxDelay: true }
 

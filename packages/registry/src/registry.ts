@@ -9,7 +9,7 @@ import {
   refuseUnknownOptions,
   type Task,
 } from '@box/core'
-import { hostPlatform, parseDigest, parseImageDocument, parseReference, selectPlatform, type ImageDocument } from '@box/oci'
+import { hostPlatform, parseDigest, parseImageDocument, parseReference, selectPlatform, type ImageDocument, type Reference } from '@box/oci'
 import { Authorizer } from './auth/authorizer.ts'
 import { providerOf, type Auth, type CredentialProvider } from './auth/credentials.ts'
 import { readVerified } from './client/content.ts'
@@ -20,17 +20,19 @@ import { removeManifest } from './client/referrers-tag.ts'
 import { Repository } from './client/repository.ts'
 import { listTags } from './client/tags.ts'
 import type { Certificates } from './egress/connector.ts'
+import { ambiguous, checkShortNames, meaningsOf, type ShortNames } from './config/short-names.ts'
 import { insecureHosts, matchRule, type RegistryRule, type RuleMatch } from './config/registry-rules.ts'
 import { Egress, type EgressOptions } from './egress/egress.ts'
 import type { Proxy } from './egress/proxy.ts'
 import { Exchange } from './http/exchange.ts'
 import { RetryPolicy, type RetryOptions } from './http/retry.ts'
-import { egressOptions, registryOptions, retryOptions } from './option-names.ts'
+import { egressOptions, registryOptions, retryOptions, shortNamesOptions } from './option-names.ts'
 import { artifactSource, type Artifact } from './transfer/artifact.ts'
-import { copyBetween, type CopyFrom, type CopyOptions, type CopyTo, type Located } from './transfer/copy.ts'
+import { copyBetween, type CopyFrom, type CopyOptions, type CopyTo, type Located, type Places } from './transfer/copy.ts'
 import type { TransferEvent } from './transfer/events.ts'
 import { MirroredOrigin, type Mirrors } from './transfer/mirrors.ts'
 import type { Origin } from './transfer/origin.ts'
+import { SearchedOrigin } from './transfer/searched.ts'
 import { RepositoryOrigin, type BoundPolicy, type Policy, type PolicyRegistry } from './transfer/origins.ts'
 
 export interface RegistryOptions {
@@ -44,6 +46,8 @@ export interface RegistryOptions {
   readonly mirrors?: Mirrors
   /** What is said of registries, namespaces and images by their prefix, as `registriesConf()` reads it: locations, mirrors, plain HTTP, and what is blocked. */
   readonly rules?: readonly RegistryRule[]
+  /** What names without a registry mean, as `shortNamesConf()` reads it: aliases, and registries to look for them in. Default: they are Docker's. */
+  readonly shortNames?: ShortNames
   /** The HTTP proxy to go through: its URL, a function of the address, or `proxyFromEnvironment()`. Default: none. */
   readonly proxy?: Proxy
   /** Where a registry may lead to. */
@@ -71,6 +75,7 @@ export class Registry {
   readonly #policy: BoundPolicy | undefined
   readonly #mirrors: Mirrors
   readonly #rules: readonly RegistryRule[]
+  readonly #shortNames: ShortNames | undefined
   readonly #exchanges = new Map<string, Exchange>()
   #closed = false
 
@@ -79,7 +84,10 @@ export class Registry {
     refuseUnknownOptions('Registry', options, registryOptions)
     refuseUnknownOptions('egress', options.egress ?? {}, egressOptions)
     refuseUnknownOptions('retry', options.retry ?? {}, retryOptions)
+    refuseUnknownOptions('shortNames', options.shortNames ?? {}, shortNamesOptions)
+    checkShortNames(options.shortNames ?? {})
     this.#rules = options.rules ?? []
+    this.#shortNames = options.shortNames
     this.#egress = new Egress(options.egress ?? {}, insecureBy(options.insecure ?? [], this.#rules), options.certs ?? {}, options.proxy)
     this.#provider = providerOf(options.auth)
     this.#retry = new RetryPolicy(options.retry)
@@ -101,13 +109,13 @@ export class Registry {
   }
 
   async #manifest(reference: string, options: ImageOptions, policy: BoundPolicy | undefined): Promise<ImageDocument> {
-    const located = this.#locate(reference)
-    const { repository, name } = located
+    const places = this.#places(reference)
+    const [{ name }] = places
     const { platform } = options
     const signal = options.signal ?? new AbortController().signal
-    const origin = this.#origin(located, policy)
+    const origin = this.#originOf(places, policy)
     const found = await origin.resolve(name, signal)
-    if (found === undefined) throw absent(repository, name)
+    if (found === undefined) throw absent(origin.name, name)
     const document = parseImageDocument(await origin.document(found, signal), { expected: found })
     if (platform === undefined || document.kind === 'manifest') return document
     const chosen = selectPlatform(document.value.manifests, platform)
@@ -149,7 +157,8 @@ export class Registry {
   copy(from: string | CopyFrom, to: string | CopyTo, options: CopyOptions = {}): Task<Descriptor, TransferEvent> {
     return copyBetween(from, to, options, {
       locate: (text) => this.#locate(text),
-      originOf: (located, foreignLayers) => this.#origin(located, this.#policy, foreignLayers),
+      places: (text) => this.#places(text),
+      originOf: (places, foreignLayers) => this.#originOf(places, this.#policy, foreignLayers),
       retry: this.#retry,
     })
   }
@@ -177,7 +186,7 @@ export class Registry {
     const { name, digest } = located
     const repository = this.#readFrom(located)
     const subject = digest ?? (await getManifest(repository, name, options.signal))?.descriptor.digest
-    if (subject === undefined) throw absent(repository, name)
+    if (subject === undefined) throw absent(repository.name, name)
     return await listReferrers(repository, subject, options.artifactType, options.signal)
   }
 
@@ -212,12 +221,32 @@ export class Registry {
     if (this.#closed) throw new BoxError('ERR_BOX_STATE', 'the registry client is closed')
   }
 
+  /** What a reference names. A short name that several registries may have is one for `#places` only. */
   #locate(text: string): Located {
+    const [place, ...others] = this.#places(text)
+    if (others.length > 0) throw ambiguous(text, this.#shortNames?.search ?? [])
+    return place
+  }
+
+  /** What a reference may name, in the order in which it is looked for. */
+  #places(text: string): Places {
     this.#assertOpen()
-    const { registry, repository: path, tag, digest } = parseReference(text)
+    const [first, ...others] = meaningsOf(text, this.#shortNames)
+    return [this.#place(first), ...others.map((meaning) => this.#place(meaning))]
+  }
+
+  #place({ registry, repository: path, tag, digest }: Reference): Located {
     if (matchRule(this.#rules, { name: `${registry}/${path}`, tag, digest })?.rule.blocked === true)
       throw new BoxError('ERR_BOX_EGRESS_DENIED', `${registry}/${path} is blocked by the option \`rules\``)
     return { repository: new Repository(this.#exchange(registry), path), name: digest ?? tag ?? 'latest', tag, digest }
+  }
+
+  /** What to read from: the one place, or the first of several that has the image. */
+  #originOf(places: Places, policy: BoundPolicy | undefined, foreignLayers: boolean = false): Origin {
+    const [only, ...others] = places
+    if (others.length === 0) return this.#origin(only, policy, foreignLayers)
+    const candidates = places.map((place) => ({ name: place.repository.name, origin: this.#origin(place, undefined, foreignLayers) }))
+    return new SearchedOrigin(candidates, policy)
   }
 
   /** What to read from: the repository, or its mirrors and then itself, which may be at another location. */
@@ -277,6 +306,6 @@ function insecureBy(named: readonly string[], rules: readonly RegistryRule[]): (
   return (host) => known.has(host) || fits(host)
 }
 
-function absent(repository: Repository, name: string): BoxError {
-  return new BoxError('ERR_BOX_NOT_FOUND', `${repository.registry} has no image ${repository.path} named ${JSON.stringify(name)}`)
+function absent(place: string, name: string): BoxError {
+  return new BoxError('ERR_BOX_NOT_FOUND', `${place} has no image named ${JSON.stringify(name)}`)
 }

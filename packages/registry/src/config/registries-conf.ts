@@ -2,21 +2,60 @@ import { BoxError } from '@box/core'
 import { isRepository } from '@box/oci'
 import { parse, type TomlTable, type TomlValue } from 'smol-toml'
 import type { RegistryRule, RegistryRuleMirror } from './registry-rules.ts'
+import { isAliasName, isAliasTarget, type ShortNames } from './short-names.ts'
 
 /** The longest file that is read, in bytes. */
 export const registriesConfLimit: number = 1024 * 1024
 
 /**
  * Reads the text of a `registries.conf` in version 2 of its format (containers-registries.conf(5)): the tables `[[registry]]` and their
- * mirrors. What it says of short names is not used: they are Docker's.
+ * mirrors.
  * @param path For messages.
  * @throws BoxError `ERR_BOX_DOCUMENT_INVALID` for what is no TOML, is in the first version of the format, or has a field of another type or meaning.
  */
 export function parseRegistriesConf(text: string, path: string = 'registries.conf'): readonly RegistryRule[] {
-  const document = toml(text, path)
-  const old = document['registries']
-  if (old !== undefined) throw invalid(path, 'it is in the first version of the format ([registries.search] and its like)')
+  const document = version2(text, path)
   return tables(document['registry'], path, 'registry').map((table) => ruleOf(table, path))
+}
+
+/** What the same text says of names without a registry: `unqualified-search-registries`, `short-name-mode` and `[aliases]`. Errors as for `parseRegistriesConf`. */
+export function parseShortNames(text: string, path: string = 'registries.conf'): ShortNames {
+  const document = version2(text, path)
+  const [aliases, search, mode] = [document['aliases'], document['unqualified-search-registries'], document['short-name-mode']]
+  return {
+    ...(aliases === undefined ? {} : { aliases: aliasesOf(aliases, path) }),
+    ...(search === undefined ? {} : { search: searchOf(search, path) }),
+    ...(mode === undefined || mode === '' ? {} : { mode: modeOf(mode, path) }),
+  }
+}
+
+function aliasesOf(value: TomlValue, path: string): Record<string, string> {
+  if (!isTable(value)) throw invalid(path, 'aliases is not a table')
+  const entries = Object.entries(value).map(([name, target]): [string, string] => {
+    if (typeof target === 'string' && isAliasName(name) && (target === '' || isAliasTarget(target))) return [name, target]
+    throw invalid(path, `the alias ${JSON.stringify(name)} is not a name without registry, tag and digest for one with a registry`)
+  })
+  return Object.fromEntries(entries)
+}
+
+function searchOf(value: TomlValue, path: string): readonly string[] {
+  if (!Array.isArray(value)) throw invalid(path, 'unqualified-search-registries is not a list')
+  return value.map((registry) => {
+    const place = placeOf(registry, path, 'unqualified-search-registries')
+    if (place !== undefined && /^[^/*]+$/.test(place)) return place
+    throw invalid(path, `unqualified-search-registries has ${JSON.stringify(registry)}, which is not a host`)
+  })
+}
+
+function modeOf(value: TomlValue, path: string): NonNullable<ShortNames['mode']> {
+  if (value === 'enforcing' || value === 'permissive' || value === 'disabled') return value
+  throw invalid(path, 'short-name-mode is neither "enforcing" nor "permissive" nor "disabled"')
+}
+
+function version2(text: string, path: string): TomlTable {
+  const document = toml(text, path)
+  if (document['registries'] === undefined) return document
+  throw invalid(path, 'it is in the first version of the format ([registries.search] and its like)')
 }
 
 function ruleOf(table: TomlTable, path: string): RegistryRule {

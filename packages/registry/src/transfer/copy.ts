@@ -18,6 +18,7 @@ import type { TransferEvent } from './events.ts'
 import { copyGraph } from './graph.ts'
 import type { Origin } from './origin.ts'
 import { SourceOrigin } from './origins.ts'
+import { SearchedOrigin } from './searched.ts'
 
 /** A source to copy from; without a name, what the other side is named. */
 export type CopyFrom = ImageSource | { readonly source: ImageSource; readonly name: string }
@@ -55,9 +56,13 @@ export interface Located {
   readonly digest: Digest | undefined
 }
 
+/** What a reference to read from may name, in the order in which it is looked for. */
+export type Places = readonly [Located, ...Located[]]
+
 export interface CopyContext {
   readonly locate: (reference: string) => Located
-  readonly originOf: (located: Located, foreignLayers: boolean) => Origin
+  readonly places: (reference: string) => Places
+  readonly originOf: (places: Places, foreignLayers: boolean) => Origin
   readonly retry: RetryPolicy
 }
 
@@ -75,14 +80,15 @@ export function copyBetween(
   if (!(chunkSize >= 1)) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'chunkSize is a number of bytes from 1 on')
   if (format !== undefined && format !== 'oci' && format !== 'docker')
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', "format is 'oci' or 'docker'")
-  const source = typeof from === 'string' ? context.locate(from) : undefined
+  const places = typeof from === 'string' ? context.places(from) : undefined
+  const source = places?.[0]
   const target = typeof to === 'string' ? context.locate(to) : undefined
   const given = nameOf(from) ?? nameOf(to)
   const fromName = source?.name ?? nameOf(from) ?? (target === undefined ? given : whole(target))
-  const toName = target === undefined ? (nameOf(to) ?? (source === undefined ? given : whole(source))) : (target.tag ?? target.name)
+  const origin = originOf(from, places, foreignLayers, context)
+  const toName = nameFor(target, nameOf(to) ?? (places === undefined ? given : undefined), places, origin)
   if (fromName === undefined || toName === undefined)
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'a copy between a source and a sink needs the name of the image: { source, name }')
-  const origin = originOf(from, source, foreignLayers, context)
   const destination = checked(destinationOf(to, target), target)
   const channel = target === undefined ? channels.pull : channels.push
   return new Task<Descriptor, TransferEvent>(
@@ -96,10 +102,23 @@ export function copyBetween(
             { retry: context.retry, signal: taskSignal, emit, chunkSize },
             { platform, concurrency, format },
           ),
-        { from: fromName, to: toName },
+        { from: fromName, to: toName() },
       ),
     { signal },
   )
+}
+
+/** What the image is named: what was said, or else its whole reference, which for a short name that several registries may have is known once it is found. */
+function nameFor(
+  target: Located | undefined,
+  given: string | undefined,
+  places: Places | undefined,
+  origin: Origin,
+): (() => string) | undefined {
+  const name = target === undefined ? given : (target.tag ?? target.name)
+  if (name !== undefined) return () => name
+  if (places === undefined) return undefined
+  return () => whole((origin instanceof SearchedOrigin ? places[origin.found] : undefined) ?? places[0])
 }
 
 /** The whole reference, by which an image is named where nothing else was said. */
@@ -111,8 +130,8 @@ function nameOf(end: string | CopyFrom | CopyTo): string | undefined {
   return typeof end === 'object' && 'name' in end && typeof end.name === 'string' ? end.name : undefined
 }
 
-function originOf(from: string | CopyFrom, located: Located | undefined, foreignLayers: boolean, context: CopyContext): Origin {
-  if (located !== undefined) return context.originOf(located, foreignLayers)
+function originOf(from: string | CopyFrom, places: Places | undefined, foreignLayers: boolean, context: CopyContext): Origin {
+  if (places !== undefined) return context.originOf(places, foreignLayers)
   if (typeof from === 'object') return new SourceOrigin('source' in from ? from.source : from)
   throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'copy takes a reference, a source, or { source, name }')
 }

@@ -16,6 +16,12 @@ export interface GraphOptions {
   readonly format: ManifestFormat | undefined
 }
 
+/** What the image is asked for by, and what it is named, which is asked when it is there. */
+export interface TransferNames {
+  readonly from: string
+  readonly to: () => string
+}
+
 /** Indexes in indexes deeper than this are refused. */
 const deepest = 8
 
@@ -26,7 +32,7 @@ const deepest = 8
 export async function copyGraph(
   origin: Origin,
   destination: Destination,
-  names: { readonly from: string; readonly to: string },
+  names: TransferNames,
   context: TransferContext,
   options: GraphOptions,
 ): Promise<Descriptor> {
@@ -64,7 +70,7 @@ class Walk {
     this.#limit = new Limit(options.concurrency)
   }
 
-  async run(names: { readonly from: string; readonly to: string }): Promise<Descriptor> {
+  async run(names: TransferNames): Promise<Descriptor> {
     const { signal } = this.#context
     signal.throwIfAborted()
     const found = await this.#origin.resolve(names.from, signal)
@@ -72,7 +78,7 @@ class Walk {
       throw new BoxError('ERR_BOX_NOT_FOUND', `${this.#origin.name} has no image named ${JSON.stringify(names.from)}`)
     const { descriptor, document } = await this.#select(found)
     const manifest = await this.#parts(descriptor, document, 1)
-    await this.#destination.root(names.to, manifest, this.#context)
+    await this.#destination.root(names.to(), manifest, this.#context)
     return manifest.descriptor
   }
 
