@@ -15,6 +15,18 @@ export declare class BandwidthLimiter {
   close(): void
 }
 
+/** What a copy of layers was when it was made. `fd` of its methods is the folder that holds it, `lowers` are the layers' folders, the uppermost first. */
+export declare class CopiedTree {
+  /** Whether files share their blocks with those of the layers. */
+  get sharesBlocks(): boolean
+  /** What was changed since it was made: like `changes`, but that a folder in place of another is told by what it holds. */
+  changes(fd: number, lowers: Array<string>): Promise<Array<TreeChange>>
+  /** What was written since it was made. */
+  usage(fd: number, lowers: Array<string>): Promise<TreeUsage>
+  /** Writes what was changed since it was made as a layer to `outputFd`, from its position on. */
+  pack(fd: number, lowers: Array<string>, outputFd: number, options?: PackOptions | undefined | null): Promise<PackResult>
+}
+
 /** A BPF program that decides on the devices of one group. It stays attached until the group is removed. */
 export declare class DeviceFilter {
   /** Loads the program. Needs CAP_BPF. */
@@ -157,6 +169,12 @@ export interface BandwidthRates {
  * something in it changed is left out. `marks` as for `packUpper`.
  */
 export declare function changes(upperFd: number, lowerFds: Array<number>, marks: 'trusted' | 'user'): Promise<Array<TreeChange>>
+
+/**
+ * Copies what the layers at `lowers` show together, the uppermost first, into an empty folder, which becomes like the folder at `like`. Blocks are
+ * shared where the file system can.
+ */
+export declare function copyLayers(fd: number, lowers: Array<string>, like?: string | undefined | null): Promise<CopiedTree>
 
 /** Writes what is stored, as it is, to `outputFd`, from its position on. The bytes are not looked at: `compression` and `digest` are of no account. */
 export declare function copyStored(layer: LayerFile, outputFd: number): Promise<void>
@@ -390,6 +408,15 @@ export declare function mountOverlayInUserNamespace(options: UserOverlayOptions)
 
 /** Makes a file system in memory that is attached nowhere. Gives a descriptor of the mount, which the caller closes. */
 export declare function mountTmpfs(size: number, mode: number): Promise<number>
+
+/**
+ * Makes a mount of a folder that is attached nowhere, without devices, with the ids that a user namespace gives. Gives a descriptor of the mount, which
+ * the caller closes.
+ */
+export declare function mountTree(fd: number, userNamespace: number | undefined | null, readOnly: boolean): Promise<number>
+
+/** Makes a mount of a folder, named by its path, in a new user namespace with these maps: as an ordinary user can. */
+export declare function mountTreeInUserNamespace(path: string, readOnly: boolean, uidMappings: Array<IdMappingObject>, gidMappings: Array<IdMappingObject>): Promise<UserTree>
 
 /** What the kernel says of a namespace (ioctl_ns(2)). */
 export interface NamespaceDescription {
@@ -647,4 +674,12 @@ export interface UserOverlayOptions {
   uidMappings: Array<IdMappingObject>
   /** The map of groups. */
   gidMappings: Array<IdMappingObject>
+}
+
+/** A mount, and the user namespace that it belongs to. */
+export interface UserTree {
+  /** The mount, attached nowhere; the caller's to close. */
+  mountFd: number
+  /** The user namespace; the caller's to close. */
+  userNamespaceFd: number
 }

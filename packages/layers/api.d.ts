@@ -220,6 +220,11 @@ export interface Usage {
  */
 export interface MountedRoot extends Root {
     readonly image: Image;
+    /**
+     * How it was made: by overlayfs, of a copy whose files share their blocks with the layers (`reflink`), or of one that takes as much again. In a copy
+     * the names of one file stay names of one file when it is written to; an overlay makes files of their own of them.
+     */
+    readonly kind: 'overlay' | 'reflink' | 'copy';
     readonly readOnly: boolean;
     /** Where writes go; `none` for a read-only root. */
     readonly upperKind: 'none' | 'disk' | 'tmpfs';
@@ -384,6 +389,12 @@ export interface ExportOptions {
     readonly signal?: AbortSignal | undefined;
 }
 export interface MountOptions {
+    /**
+     * How the root is made. `overlay`: by overlayfs, or not at all. `copy`: of a copy of the image's files, which share their blocks with the layers where the
+     * store's file system can (FICLONE in ioctl_ficlonerange(2): XFS, Btrfs); where not even a bind mount may be made, the root's `fd` is the folder itself.
+     * Default: `overlay`, and where overlayfs is not there, is refused, or does not take so many layers, `copy`. `kind` of the root says which it became.
+     */
+    readonly kind?: 'overlay' | 'copy' | undefined;
     /** Nothing can be written. Default: false. */
     readonly readOnly?: boolean | undefined;
     /**

@@ -21,6 +21,11 @@ export interface Usage {
  */
 export interface MountedRoot extends Root {
   readonly image: Image
+  /**
+   * How it was made: by overlayfs, of a copy whose files share their blocks with the layers (`reflink`), or of one that takes as much again. In a copy
+   * the names of one file stay names of one file when it is written to; an overlay makes files of their own of them.
+   */
+  readonly kind: 'overlay' | 'reflink' | 'copy'
   readonly readOnly: boolean
   /** Where writes go; `none` for a read-only root. */
   readonly upperKind: 'none' | 'disk' | 'tmpfs'

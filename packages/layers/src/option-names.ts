@@ -52,7 +52,7 @@ export const importOptions: OptionNames<ImportOptions> = { format: true, tag: tr
 
 export const exportOptions: OptionNames<ExportOptions> = { format: true, platform: true, tag: true, signal: true }
 
-export const mountOptions: OptionNames<MountOptions> = { readOnly: true, userNamespace: true, upper: true, platform: true }
+export const mountOptions: OptionNames<MountOptions> = { kind: true, readOnly: true, userNamespace: true, upper: true, platform: true }
 
 export const pruneOptions: OptionNames<PruneOptions> = { dryRun: true }
 

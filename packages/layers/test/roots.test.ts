@@ -226,7 +226,12 @@ asRoot('roots', () => {
       await root.writeFile('/file', 'y')
       expect(await changesOf(root)).toEqual(['modified /file'])
       await root.close()
-      await expect(inner.mount('base', { upper: 'disk' })).rejects.toMatchObject({ errno: 'EINVAL' })
+      await expect(inner.mount('base', { kind: 'overlay', upper: 'disk' })).rejects.toMatchObject({ errno: 'EINVAL' })
+      const copy = await inner.mount('base', { upper: 'disk' })
+      expect([copy.kind, copy.upperKind]).toEqual(['copy', 'disk'])
+      await copy.writeFile('/file', 'z')
+      expect(await changesOf(copy)).toEqual(['modified /file'])
+      await copy.close()
       expect(await readdir(join(nested, 'store/containers'))).toEqual([])
       await inner.close()
     } finally {

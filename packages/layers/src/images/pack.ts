@@ -4,7 +4,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import type { native } from '@box/native'
 import { nativeCall } from '../native.ts'
-import type { OpaqueMark } from '../roots/overlay-root.ts'
+import type { Written } from '../roots/written.ts'
 import { copyBlob } from './transfer.ts'
 import type { BlobSink } from '@box/core'
 import type { ImageLayer } from '../image.ts'
@@ -17,7 +17,8 @@ type PackOptions = NonNullable<Parameters<Binding['packDirectory']>[2]>
 /** What becomes a layer. */
 export type Packing =
   | { readonly kind: 'folder'; readonly path: string; readonly options: PackOptions }
-  | { readonly kind: 'upper'; readonly fd: number; readonly marks: OpaqueMark; readonly options: PackOptions }
+  /** What was written to a root. */
+  | { readonly kind: 'written'; readonly written: Written; readonly options: PackOptions }
   /** Layers that are in a layout folder already, as one. `onOthers`: they stand on others. */
   | {
       readonly kind: 'merge'
@@ -44,7 +45,7 @@ export async function packLayer(sink: BlobSink, packing: Packing, temporary: str
   try {
     const packed = await pack(packing, output.fd)
     signal?.throwIfAborted()
-    if (packed.entries === 0 && (packing.kind === 'folder' || packing.kind === 'upper')) return undefined
+    if (packed.entries === 0 && (packing.kind === 'folder' || packing.kind === 'written')) return undefined
     const { digest, diffId, size } = packed
     if (!isDigest(digest) || !isDigest(diffId)) throw new BoxError('ERR_BOX_DIGEST_INVALID', `the native core gave ${digest} for a digest`)
     const descriptor = { mediaType: layerTypes[packing.options.compression ?? 'gzip'], digest, size }
@@ -67,7 +68,7 @@ async function pack(packing: Packing, output: number): Promise<Packed> {
       if (file === undefined) throw new BoxError('ERR_BOX_STATE', 'no layer was opened')
       return await nativeCall((core) => core.transcodeLayer(file, output, options))
     })
-  if (packing.kind === 'upper') return await nativeCall((core) => core.packUpper(packing.fd, output, packing.marks, packing.options))
+  if (packing.kind === 'written') return await packing.written.pack(output, options)
   const source = await openSource(packing.path)
   try {
     return await nativeCall((core) => core.packDirectory(source.fd, output, packing.options))

@@ -10,10 +10,15 @@ import type { Privileges } from '../privileges.ts'
 import { makeFolder } from '../sessions.ts'
 import type { LowerLayer } from '../unpacked/layers.ts'
 import { removeTree } from '../unpacked/trees.ts'
-import { makeOverlay, makeOverlayInMemory, type Overlay, type Place } from './overlay.ts'
-import { OverlayRoot, type WritableLayer } from './overlay-root.ts'
+import { isRefused, makeCopy } from './copy.ts'
+import { LayeredRoot } from './layered-root.ts'
+import { makeOverlay, makeOverlayInMemory, type Place } from './overlay.ts'
+import { writtenToUpper } from './written.ts'
 
 const closeDescriptor = promisify(close)
+
+/** `OVL_MAX_STACK` of the kernel's overlayfs. */
+const mostLayers = 500
 
 /** What a mount needs of the store. */
 export interface MountContext {
@@ -26,8 +31,20 @@ export interface MountContext {
   readonly newName: () => string
 }
 
+/** What the makers of roots share. */
+interface Request {
+  readonly context: MountContext
+  readonly image: Image
+  readonly lowers: readonly string[]
+  /** The folder whose metadata the root has, where a layer says it. */
+  readonly like: string | undefined
+  readonly options: MountOptions
+  readonly closed: () => Promise<void>
+}
+
 /**
- * Makes a root of layers, the uppermost first. `closed` is called once it is given back, and only where this function succeeds.
+ * Makes a root of layers, the uppermost first: by overlayfs, or of a copy where that is wanted or overlayfs cannot be had. `closed` is called once it
+ * is given back, and only where this function succeeds.
  * @throws BoxError `ERR_BOX_UNSUPPORTED`
  */
 export async function mountRoot(
@@ -36,43 +53,56 @@ export async function mountRoot(
   layers: readonly LowerLayer[],
   options: MountOptions,
   closed: () => Promise<void>,
-): Promise<OverlayRoot> {
-  const userXattr = !context.privileges.isHostRoot
+): Promise<LayeredRoot> {
+  const { isHostRoot } = context.privileges
+  if (!isHostRoot && options.userNamespace !== undefined)
+    throw new BoxError('ERR_BOX_UNSUPPORTED', 'without the privileges of root the user namespace of a root cannot be chosen', {
+      hint: 'leave userNamespace out, and use that of the mounted root',
+    })
   const visible = visibleLayers(layers)
-  requireMarks(visible, userXattr ? 'user' : 'trusted')
+  requireMarks(visible, isHostRoot ? 'trusted' : 'user')
   const lowers = visible.map(({ path }) => path)
-  const overlay = async (place: Place | undefined): Promise<Overlay> =>
-    await makeOverlay([...lowers, context.empty], place, options.userNamespace, context.privileges)
-  if (options.readOnly === true)
-    return new OverlayRoot({ ...(await overlay(undefined)), image, writable: undefined, lowers, userXattr, closed })
-  const like = visible.find(({ record }) => record.rootEntry)?.path
-  const attempt = async (makePlace: () => Promise<Place>): Promise<OverlayRoot> => {
-    const undo: (() => Promise<void>)[] = []
-    try {
-      const place = await makePlace()
-      undo.push(place.remove, () => closeDescriptor(place.fd))
-      await nativeCall((core) => core.makeWritable(place.fd, like))
-      const upper = nativeSync((core) => core.openFolderAt(place.fd, 'upper'))
-      undo.push(() => closeDescriptor(upper))
-      const writable: WritableLayer = { kind: place.kind, upper, owner: place.fd }
-      const end = async (): Promise<void> => {
-        try {
-          await place.remove()
-        } finally {
-          await closed()
-        }
-      }
-      return new OverlayRoot({ ...(await overlay(place)), image, writable, lowers, userXattr, closed: end })
-    } catch (error) {
-      for (const step of undo.toReversed()) await step()
-      throw error
-    }
+  const request: Request = { context, image, lowers, like: visible.find(({ record }) => record.rootEntry)?.path, options, closed }
+  if (options.kind === 'copy') return await copiedRoot(request)
+  try {
+    return await overlayRoot(request)
+  } catch (error) {
+    if (options.kind === 'overlay' || !isRefused(error)) throw error
+    return await copiedRoot(request).catch((second: unknown) => {
+      throw isRefused(second) ? error : second
+    })
   }
-  const inMemory = async (size: number): Promise<OverlayRoot> => {
+}
+
+async function overlayRoot(request: Request): Promise<LayeredRoot> {
+  const { context, image, lowers, like, options, closed } = request
+  const { privileges, empty } = context
+  if (lowers.length > mostLayers)
+    throw new BoxError('ERR_BOX_UNSUPPORTED', `an overlay has at most ${mostLayers} layers, and the image ${lowers.length}`, {
+      hint: 'squash the image, or a range of its layers, or mount it with kind: "copy"',
+    })
+  const userXattr = !privileges.isHostRoot
+  const marks = userXattr ? 'user' : 'trusted'
+  // overlayfs wants one layer, and without a writable one two.
+  const folders = lowers.length > (options.readOnly === true ? 1 : 0) ? lowers : [...lowers, empty]
+  const parts = { kind: 'overlay', image, ownIds: userXattr } as const
+  if (options.readOnly === true) {
+    const overlay = await makeOverlay(folders, undefined, options.userNamespace, privileges)
+    return new LayeredRoot({ ...parts, ...overlay, written: undefined, closed })
+  }
+  const attempt = (makePlace: () => Promise<Place>): Promise<LayeredRoot> =>
+    inPlace(makePlace, closed, async (place, undo, end) => {
+      await nativeCall((core) => core.makeWritable(place.fd, like))
+      const fd = nativeSync((core) => core.openFolderAt(place.fd, 'upper'))
+      undo.push(() => closeDescriptor(fd))
+      const written = writtenToUpper({ kind: place.kind, fd, owner: place.fd, marks }, lowers)
+      return new LayeredRoot({ ...parts, ...(await makeOverlay(folders, place, options.userNamespace, privileges)), written, closed: end })
+    })
+  const inMemory = async (size: number): Promise<LayeredRoot> => {
     if (!userXattr) return await attempt(() => placeInMemory(size))
-    const { overlay, memory } = await makeOverlayInMemory([...lowers, context.empty], size, like ?? context.empty, options.userNamespace)
-    const writable: WritableLayer = { kind: 'tmpfs', upper: nativeSync((core) => core.openFolderAt(memory, 'upper')), owner: memory }
-    return new OverlayRoot({ ...overlay, image, writable, lowers, userXattr, closed })
+    const { overlay, memory } = await makeOverlayInMemory(folders, size, like ?? empty)
+    const fd = nativeSync((core) => core.openFolderAt(memory, 'upper'))
+    return new LayeredRoot({ ...parts, ...overlay, written: writtenToUpper({ kind: 'tmpfs', fd, owner: memory, marks }, lowers), closed })
   }
   const { upper } = options
   if (typeof upper === 'object') return await inMemory(parseSize(upper.tmpfs))
@@ -84,6 +114,52 @@ export async function mountRoot(
     return await inMemory(Math.floor(totalmem() / 2)).catch(() => {
       throw error
     })
+  }
+}
+
+async function copiedRoot({ context, image, lowers, like, options, closed }: Request): Promise<LayeredRoot> {
+  const { userNamespace, upper, readOnly = false, kind } = options
+  const { privileges } = context
+  const makePlace = (): Promise<Place> => (typeof upper === 'object' ? placeInMemory(parseSize(upper.tmpfs)) : placeOnDisk(context))
+  return await inPlace(makePlace, closed, async (place, _undo, end) => {
+    const parts = { lowers, like, userNamespace, readOnly, unmounted: kind === 'copy', privileges }
+    const { mounted, written, sharesBlocks } = await makeCopy(place, parts)
+    const closedAfter = async (): Promise<void> => {
+      if (readOnly) await written.close()
+      await end()
+    }
+    return new LayeredRoot({
+      ...mounted,
+      kind: sharesBlocks ? 'reflink' : 'copy',
+      image,
+      written: readOnly ? undefined : written,
+      ownIds: !privileges.isHostRoot,
+      closed: closedAfter,
+    })
+  })
+}
+
+/** Makes a root in a place of its own, which goes with it; where the root cannot be made, at once. */
+async function inPlace(
+  makePlace: () => Promise<Place>,
+  closed: () => Promise<void>,
+  make: (place: Place, undo: (() => Promise<void>)[], end: () => Promise<void>) => Promise<LayeredRoot>,
+): Promise<LayeredRoot> {
+  const undo: (() => Promise<void>)[] = []
+  try {
+    const place = await makePlace()
+    undo.push(place.remove, () => closeDescriptor(place.fd))
+    const end = async (): Promise<void> => {
+      try {
+        await place.remove()
+      } finally {
+        await closed()
+      }
+    }
+    return await make(place, undo, end)
+  } catch (error) {
+    for (const step of undo.toReversed()) await step()
+    throw error
   }
 }
 

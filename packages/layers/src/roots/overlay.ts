@@ -1,4 +1,4 @@
-import { BoxError, type UserNamespaceTarget } from '@box/core'
+import { BoxError, type IdMapping, type UserNamespaceTarget } from '@box/core'
 import { join } from 'node:path'
 import { nativeCall } from '../native.ts'
 import type { Privileges } from '../privileges.ts'
@@ -13,7 +13,7 @@ export interface Place {
 }
 
 /** A mount, and what belongs to it. Its descriptors are the caller's to close. */
-export interface Overlay {
+export interface Mounted {
   readonly fd: number
   /** The namespace for whose ids the tree is made. */
   readonly userNamespace: UserNamespaceTarget | undefined
@@ -30,9 +30,8 @@ export async function makeOverlay(
   place: Place | undefined,
   userNamespace: UserNamespaceTarget | undefined,
   { isHostRoot }: Privileges,
-): Promise<Overlay> {
+): Promise<Mounted> {
   if (isHostRoot) return { fd: await direct(lowers, place, false, userNamespace), userNamespace, ownsNamespace: false }
-  refuseChosen(userNamespace)
   if (process.geteuid?.() !== 0) return (await inOwnNamespace(lowers, writableIn(place))).overlay
   try {
     return { fd: await direct(lowers, place, true, undefined), userNamespace: undefined, ownsNamespace: false }
@@ -64,19 +63,10 @@ export async function makeOverlayInMemory(
   lowers: readonly string[],
   size: number,
   like: string,
-  userNamespace: UserNamespaceTarget | undefined,
-): Promise<{ readonly overlay: Overlay; readonly memory: number }> {
-  refuseChosen(userNamespace)
+): Promise<{ readonly overlay: Mounted; readonly memory: number }> {
   const { overlay, memory } = await inOwnNamespace(lowers, { memory: size, like })
   if (memory === undefined) throw new BoxError('ERR_BOX_SYSTEM', 'the native core made no file system in memory')
   return { overlay, memory }
-}
-
-function refuseChosen(userNamespace: UserNamespaceTarget | undefined): void {
-  if (userNamespace === undefined) return
-  throw new BoxError('ERR_BOX_UNSUPPORTED', 'without the privileges of root the user namespace of a root cannot be chosen', {
-    hint: 'leave userNamespace out, and use that of the mounted root',
-  })
 }
 
 function writableIn(place: Place | undefined): Writable | undefined {
@@ -89,9 +79,8 @@ type Writable = { readonly upper: string; readonly work: string } | { readonly m
 async function inOwnNamespace(
   lowers: readonly string[],
   writable: Writable | undefined,
-): Promise<{ readonly overlay: Overlay; readonly memory: number | undefined }> {
-  const uidMappings = [{ containerId: 0, hostId: process.geteuid?.() ?? 0, size: 1 }]
-  const gidMappings = [{ containerId: 0, hostId: process.getegid?.() ?? 0, size: 1 }]
+): Promise<{ readonly overlay: Mounted; readonly memory: number | undefined }> {
+  const { uidMappings, gidMappings } = ownIds()
   const { mountFd, memoryFd, userNamespaceFd } = await nativeCall(
     (core) =>
       core.mountOverlayInUserNamespace({
@@ -103,6 +92,14 @@ async function inOwnNamespace(
       }),
     'rootless roots need user namespaces and, in them, overlayfs: kernel 5.11, and no policy that forbids them',
   )
-  const overlay: Overlay = { fd: mountFd, userNamespace: { fd: userNamespaceFd, uidMappings, gidMappings }, ownsNamespace: true }
+  const overlay: Mounted = { fd: mountFd, userNamespace: { fd: userNamespaceFd, uidMappings, gidMappings }, ownsNamespace: true }
   return { overlay, memory: memoryFd }
+}
+
+/** The maps of a namespace in which the caller is id 0, which an ordinary user may make. */
+export function ownIds(): { readonly uidMappings: IdMapping[]; readonly gidMappings: IdMapping[] } {
+  return {
+    uidMappings: [{ containerId: 0, hostId: process.geteuid?.() ?? 0, size: 1 }],
+    gidMappings: [{ containerId: 0, hostId: process.getegid?.() ?? 0, size: 1 }],
+  }
 }

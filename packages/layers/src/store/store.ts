@@ -52,7 +52,7 @@ import type {
 
 import type { Privileges } from '../privileges.ts'
 import { mountRoot } from '../roots/mount.ts'
-import { OverlayRoot, marksOf } from '../roots/overlay-root.ts'
+import { LayeredRoot } from '../roots/layered-root.ts'
 import type { Session } from '../sessions.ts'
 import type { Durable } from '../unpacked/durable.ts'
 import type { LowerLayer, UnpackedLayers } from '../unpacked/layers.ts'
@@ -89,7 +89,7 @@ export interface StoreParts {
 export class Store implements LayerStore {
   readonly path: string
   readonly #parts: StoreParts
-  readonly #roots = new Set<OverlayRoot>()
+  readonly #roots = new Set<LayeredRoot>()
   /** Images do not change: those of late are not read again. */
   readonly #images = new Map<Digest, Image>()
   readonly #lowers = new WeakMap<Image, readonly LowerLayer[]>()
@@ -267,7 +267,7 @@ export class Store implements LayerStore {
             await lease.release()
           }
           const context = { privileges, empty: folders.empty, containers: folders.containers, newName: () => session.newName() }
-          const make = (lowers: readonly LowerLayer[]): Promise<OverlayRoot> => mountRoot(context, image, lowers, options, closed)
+          const make = (lowers: readonly LowerLayer[]): Promise<LayeredRoot> => mountRoot(context, image, lowers, options, closed)
           const root = await this.#withLowers(layers, image, make).catch(async (error: unknown) => {
             await lease.release()
             throw error
@@ -284,22 +284,17 @@ export class Store implements LayerStore {
     return await systemCalls(async () => {
       refuseUnknownOptions('commit', options, names.commitOptions)
       const { tag, signal, compression, ...settings } = options
-      if (!(root instanceof OverlayRoot) || !this.#roots.has(root))
+      if (!(root instanceof LayeredRoot) || !this.#roots.has(root))
         throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'the root was not mounted by this store, or is closed')
-      const { writable, image, userXattr } = root.parts()
+      const { written, image } = root.parts()
       return await channels.commit.tracePromise(
         async () => {
           const owner = this.#open().privileges.keepsOwners ? {} : { owner: { uid: 0, gid: 0 } }
           const layer =
-            writable === undefined
+            written === undefined
               ? undefined
               : await this.#pack(
-                  {
-                    kind: 'upper',
-                    fd: writable.upper,
-                    marks: marksOf({ userXattr }),
-                    options: { ...owner, ...epochOf(settings), ...compressionOf(compression) },
-                  },
+                  { kind: 'written', written, options: { ...owner, ...epochOf(settings), ...compressionOf(compression) } },
                   signal,
                 )
           return await this.#build(image, layer === undefined ? [] : [layer], settings, { tag, signal })

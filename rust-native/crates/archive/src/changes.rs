@@ -113,15 +113,15 @@ impl Visitor for Collector {
     }
 }
 
-fn same_metadata(below: &Found, folder: BorrowedFd<'_>, stat: &Stat) -> Result<bool> {
+pub(crate) fn same_metadata(below: &Found, folder: BorrowedFd<'_>, stat: &Stat) -> Result<bool> {
     let of = |stat: &Stat| (stat.st_mode, stat.st_uid, stat.st_gid);
     Ok(of(&below.stat) == of(stat) && attributes(below.file.as_fd())? == attributes(folder)?)
 }
 
-type Attributes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+pub(crate) type Attributes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// All that a commit would keep.
-fn attributes(file: BorrowedFd<'_>) -> Result<Attributes> {
+pub(crate) fn attributes(file: BorrowedFd<'_>) -> Result<Attributes> {
     let names = xattrs::list(file)?.into_iter().filter(|name| xattrs::to_tar(name).is_some());
     names.map(|name| Ok((name.clone(), xattrs::get(file, &name)?))).collect()
 }

@@ -4,6 +4,7 @@
 //! with `RESOLVE_IN_ROOT`; sizes are checked before memory is taken; and nothing is kept in memory that grows with the content.
 
 pub mod changes;
+pub mod copied;
 pub mod decode;
 pub mod digest;
 pub mod encode;

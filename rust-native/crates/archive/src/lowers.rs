@@ -1,5 +1,6 @@
 //! Looking into the layers below, as an overlay of them would show them.
 
+use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use box_kernel::Result;
@@ -7,7 +8,7 @@ use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 
 use crate::overlay::{ANY, is_any_whiteout, is_opaque, name_only};
-use crate::tree::stat_if_there;
+use crate::tree::{read_names, stat, stat_if_there};
 
 /// Unpacked layers, the topmost first.
 pub(crate) struct Lowers {
@@ -34,6 +35,24 @@ impl Lowers {
         Self { layers }
     }
 
+    /// The names in a folder whose path's components are no links.
+    pub(crate) fn names(&self, path: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+        let mut hidden = HashSet::new();
+        let mut shown = Vec::new();
+        for layer in &self.layers {
+            let Listing { names, ends } = names_of(layer.as_fd(), path)?;
+            for (name, hides) in names {
+                if hidden.insert(name.clone()) && !hides {
+                    shown.push(name);
+                }
+            }
+            if ends {
+                break;
+            }
+        }
+        Ok(shown)
+    }
+
     /// Finds a path whose components are no links.
     pub(crate) fn find(&self, path: &[Vec<u8>]) -> Result<Option<Found>> {
         for layer in &self.layers {
@@ -45,6 +64,31 @@ impl Lowers {
         }
         Ok(None)
     }
+}
+
+fn names_of(layer: BorrowedFd<'_>, path: &[Vec<u8>]) -> Result<Listing> {
+    let mut folder = crate::tree::open_folder(layer, b".")?;
+    let mut ends = false;
+    for name in path {
+        let Some(stat) = stat_if_there(folder.as_fd(), name)? else { return Ok(Listing { names: Vec::new(), ends }) };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            return Ok(Listing { names: Vec::new(), ends: true });
+        }
+        folder = crate::tree::open_folder(folder.as_fd(), name)?;
+        ends = ends || is_opaque(folder.as_fd(), ANY)?;
+    }
+    let mut names = Vec::new();
+    for entry in read_names(folder.as_fd())? {
+        let hides = is_any_whiteout(folder.as_fd(), &entry.name, &stat(folder.as_fd(), &entry.name)?, ANY)?;
+        names.push((entry.name, hides));
+    }
+    Ok(Listing { names, ends })
+}
+
+/// What one layer has in a folder: names, and whether they hide what is below; and whether layers below have no say there.
+struct Listing {
+    names: Vec<(Vec<u8>, bool)>,
+    ends: bool,
 }
 
 fn look(layer: BorrowedFd<'_>, path: &[Vec<u8>]) -> Result<Step> {

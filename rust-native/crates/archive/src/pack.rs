@@ -3,16 +3,18 @@
 
 mod packer;
 
+use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use box_kernel::{Failure, Result, SyscallContext};
 use rustix::fs::FileType;
 
+use crate::changes::{Change, ChangeKind};
 use crate::decode::Compression;
 use crate::digest::Algorithm;
 use crate::encode::{Encoded, LayerOutput};
 use crate::overlay::Mark;
-use crate::tree;
+use crate::tree::{self, Visitor};
 use packer::Packer;
 
 /// How a tree is packed.
@@ -87,6 +89,36 @@ pub fn pack_upper(upper: BorrowedFd<'_>, output: OwnedFd, options: &Options) -> 
     }
     let mut packer = Packer::new(start(output, options)?, options, Source::Upper)?;
     tree::walk(upper.as_fd(), &mut packer)?;
+    packer.finish()
+}
+
+/// Packs what was changed in a folder, in the order of the paths. The folders above a change come with it, as in an upper folder.
+pub fn pack_changes(tree: BorrowedFd<'_>, changes: &[Change], output: OwnedFd, options: &Options) -> Result<Packed> {
+    let mut packer = Packer::new(start(output, options)?, options, Source::Plain)?;
+    let mut packed = HashSet::new();
+    for Change { kind, path, file_type, .. } in changes {
+        let mut folder = tree::open_folder(tree, b".")?;
+        let mut depth = 0;
+        while let Some(length) = path.get(depth..).unwrap_or_default().iter().position(|byte| *byte == b'/') {
+            let end = depth + length;
+            let above = path.get(..end).unwrap_or_default();
+            folder = tree::open_folder(folder.as_fd(), path.get(depth..end).unwrap_or_default()).map_err(|failure| failure.at(above))?;
+            if packed.insert(above.to_vec()) {
+                packer.enter(folder.as_fd(), above)?;
+            }
+            depth = end + 1;
+        }
+        let name = path.get(depth..).unwrap_or_default();
+        match (kind, file_type) {
+            (ChangeKind::Delete, _) => packer.whiteout(path, name)?,
+            (_, Some(FileType::Directory)) => {
+                packed.insert(path.clone());
+                let folder = tree::open_folder(folder.as_fd(), name).map_err(|failure| failure.at(path))?;
+                packer.enter(folder.as_fd(), path)?;
+            }
+            _ => packer.other(folder.as_fd(), name, path)?,
+        }
+    }
     packer.finish()
 }
 

@@ -100,7 +100,8 @@ fn level(folder: BorrowedFd<'_>, name: Vec<u8>, path_size: usize, visitor: &mut 
     Ok(Level { names: names.into_iter(), inode: inode(folder)?, path_size, name })
 }
 
-fn read_names(folder: BorrowedFd<'_>) -> Result<Vec<Name>> {
+/// All names in a folder, in no order.
+pub(crate) fn read_names(folder: BorrowedFd<'_>) -> Result<Vec<Name>> {
     let mut buffer = [MaybeUninit::uninit(); 16 << 10];
     let mut entries = RawDir::new(folder, &mut buffer);
     let mut names = Vec::new();
@@ -123,6 +124,17 @@ fn read_names(folder: BorrowedFd<'_>) -> Result<Vec<Name>> {
 pub(crate) fn open_folder(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::openat(parent, name, flags, Mode::empty()).syscall("openat")
+}
+
+/// Opens the folder that holds what `path` names below `top`, one component at a time and never through a link. Gives the last name, too.
+pub(crate) fn open_parent<'path>(top: BorrowedFd<'_>, path: &'path [u8]) -> Result<(OwnedFd, &'path [u8])> {
+    let mut names = path.split(|byte| *byte == b'/');
+    let name = names.next_back().unwrap_or_default();
+    let mut folder = open_folder(top, b".")?;
+    for name in names {
+        folder = open_folder(folder.as_fd(), name).map_err(|failure| failure.at(path))?;
+    }
+    Ok((folder, name))
 }
 
 /// The status of what stands there itself.

@@ -22,6 +22,7 @@ use crate::overlay::Marks;
 use crate::tar::{Entry, Kind, Sink};
 use crate::tree;
 use entries::File;
+pub(crate) use entries::timestamps;
 use folders::Pending;
 use path::Path;
 use resolve::Parent;

@@ -43,6 +43,19 @@ pub(crate) fn get(file: BorrowedFd<'_>, name: &[u8]) -> Result<Option<Vec<u8>>> 
     }
 }
 
+/// Gives `to` all that a layer keeps of the attributes of `from`. The marks of overlayfs say how layers lie on each other, and stay behind.
+pub(crate) fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
+    for name in list(from)? {
+        if to_tar(&name).is_none() {
+            continue;
+        }
+        if let Some(value) = get(from, &name)? {
+            set(to, &name, &value).syscall("fsetxattr")?;
+        }
+    }
+    Ok(())
+}
+
 /// All names, sorted.
 pub(crate) fn list(file: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>> {
     let mut short = [0; 1024];

@@ -1,5 +1,6 @@
 //! Streams of bytes: digests, decompression, archives.
 
+mod copied;
 mod image;
 mod layer;
 mod options;

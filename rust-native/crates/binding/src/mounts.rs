@@ -43,6 +43,16 @@ pub fn mount_overlay(env: &Env, options: OverlayOptions) -> napi::Result<Object<
     promise(env, work, |_, mount| Ok(mount.into_raw_fd()))
 }
 
+/// Makes a mount of a folder that is attached nowhere, without devices, with the ids that a user namespace gives. Gives a descriptor of the mount, which
+/// the caller closes.
+#[napi(catch_unwind, ts_return_type = "Promise<number>")]
+pub fn mount_tree(env: &Env, fd: i32, user_namespace: Option<i32>, read_only: bool) -> napi::Result<Object<'_>> {
+    let folder = duplicate(fd).or_throw(env)?;
+    let user_namespace = user_namespace.map(duplicate).transpose().or_throw(env)?;
+    let work = move || mount::tree(folder.as_fd(), user_namespace.as_ref().map(AsFd::as_fd), read_only);
+    promise(env, work, |_, mount| Ok(mount.into_raw_fd()))
+}
+
 /// Makes a file system in memory that is attached nowhere. Gives a descriptor of the mount, which the caller closes.
 #[napi(catch_unwind, ts_return_type = "Promise<number>")]
 pub fn mount_tmpfs(env: &Env, size: f64, mode: u32) -> napi::Result<Object<'_>> {
@@ -102,7 +112,7 @@ pub fn whole(number: f64) -> Result<u64> {
     Err(Failure::new("ERR_BOX_INVALID_ARGUMENT", format!("{number} is not a whole number from 0 to 2^53 - 1")))
 }
 
-fn folder(path: &str) -> Result<OwnedFd> {
+pub fn folder(path: &str) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::empty()).syscall("openat").map_err(|failure| failure.at(path))
 }

@@ -87,6 +87,34 @@ pub fn mount_overlay_in_user_namespace(env: &Env, options: UserOverlayOptions) -
     )
 }
 
+/// A mount, and the user namespace that it belongs to.
+#[napi(object)]
+pub struct UserTree {
+    /// The mount, attached nowhere; the caller's to close.
+    pub mount_fd: i32,
+    /// The user namespace; the caller's to close.
+    pub user_namespace_fd: i32,
+}
+
+/// Makes a mount of a folder, named by its path, in a new user namespace with these maps: as an ordinary user can.
+#[napi(catch_unwind, ts_return_type = "Promise<UserTree>")]
+pub fn mount_tree_in_user_namespace(
+    env: &Env,
+    path: String,
+    read_only: bool,
+    uid_mappings: Vec<IdMappingObject>,
+    gid_mappings: Vec<IdMappingObject>,
+) -> napi::Result<Object<'_>> {
+    super::launch::provide_launcher();
+    let maps = Maps { uid: ranges(uid_mappings), gid: ranges(gid_mappings) };
+    let path = text(path).or_throw(env)?;
+    promise(
+        env,
+        move || launch::mount_tree_in_user_namespace(&maps, &path, read_only),
+        |_, (mount, namespace)| Ok(UserTree { mount_fd: mount.into_raw_fd(), user_namespace_fd: namespace.into_raw_fd() }),
+    )
+}
+
 fn overlay_plan(
     lowers: Vec<String>,
     writable: (Option<String>, Option<String>),

@@ -91,6 +91,19 @@ pub fn clone_tree(folder: BorrowedFd<'_>) -> Result<OwnedFd> {
     rustix::mount::open_tree(folder, c"", flags).syscall("open_tree")
 }
 
+/// Makes a mount that shows the tree at `folder` as a root: with the ids of a user namespace where one is given, and without devices.
+pub fn tree(folder: BorrowedFd<'_>, user_namespace: Option<BorrowedFd<'_>>, read_only: bool) -> Result<OwnedFd> {
+    let tree = clone_tree(folder)?;
+    if let Some(namespace) = user_namespace {
+        map_ids(tree.as_fd(), namespace)?;
+    }
+    // Like an overlay, a root is not bound by what the mount forbids that its files happen to lie on.
+    let clear = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
+    let set = libc::MOUNT_ATTR_NODEV | if read_only { libc::MOUNT_ATTR_RDONLY } else { 0 };
+    set_attributes(tree.as_fd(), MountAttributes { set, clear, ..MountAttributes::default() })?;
+    Ok(tree)
+}
+
 /// Shows the files of a mount that is not attached yet with the ids that a user namespace gives to them (mount_setattr(2),
 /// "ID-mapped mounts"). Needs CAP_SYS_ADMIN in the namespace of the file system, and kernel 5.12 or later.
 pub fn map_ids(mount: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>) -> Result<()> {

@@ -15,23 +15,28 @@ pub fn make_writable(parent: BorrowedFd<'_>, like: Option<BorrowedFd<'_>>) -> Re
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let upper = rustix::fs::openat(parent, "upper", flags, Mode::empty()).syscall("openat")?;
+    take_after(upper.as_fd(), like)
+}
+
+/// Gives a folder owner, mode, times and extended attributes of `like`; without it, the mode 0755.
+pub fn take_after(folder: BorrowedFd<'_>, like: Option<BorrowedFd<'_>>) -> Result<()> {
     let Some(like) = like else {
-        return rustix::fs::fchmod(&upper, Mode::from_raw_mode(0o755)).syscall("fchmod");
+        return rustix::fs::fchmod(folder, Mode::from_raw_mode(0o755)).syscall("fchmod");
     };
     let status = rustix::fs::fstat(like).syscall("fstat")?;
-    let owner = rustix::fs::fstat(&upper).syscall("fstat")?;
+    let owner = rustix::fs::fstat(folder).syscall("fstat")?;
     if (owner.st_uid, owner.st_gid) != (status.st_uid, status.st_gid) {
         let (uid, gid) = (rustix::fs::Uid::from_raw(status.st_uid), rustix::fs::Gid::from_raw(status.st_gid));
-        rustix::fs::fchown(&upper, Some(uid), Some(gid)).syscall("fchown")?;
+        rustix::fs::fchown(folder, Some(uid), Some(gid)).syscall("fchown")?;
     }
-    copy_xattrs(like, upper.as_fd())?;
-    rustix::fs::fchmod(&upper, Mode::from_raw_mode(status.st_mode)).syscall("fchmod")?;
+    copy_xattrs(like, folder)?;
+    rustix::fs::fchmod(folder, Mode::from_raw_mode(status.st_mode)).syscall("fchmod")?;
     let time = |seconds, nanoseconds| rustix::fs::Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
     let times = Timestamps {
         last_access: time(status.st_atime, i64::try_from(status.st_atime_nsec).unwrap_or_default()),
         last_modification: time(status.st_mtime, i64::try_from(status.st_mtime_nsec).unwrap_or_default()),
     };
-    rustix::fs::utimensat(&upper, c"", &times, AtFlags::EMPTY_PATH).syscall("utimensat")
+    rustix::fs::utimensat(folder, c"", &times, AtFlags::EMPTY_PATH).syscall("utimensat")
 }
 
 /// The attributes that belong to the image; those of overlayfs belong to the layer that has them.

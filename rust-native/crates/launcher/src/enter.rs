@@ -162,6 +162,7 @@ impl Child<'_> {
             Step::OfferOverlay { ref lowers, upper, work, memory, like, ref parameters } => {
                 offer::overlay(lowers, (upper, work), (memory, like), parameters, self.given.answer)
             }
+            Step::OfferTree { path, attributes } => offer::tree(path, attributes, self.given.answer),
             Step::OfferNamespace(name) => offer::namespace(name, self.given.answer),
             _ => Err(Errno::NOSYS).call("enter"),
         }

@@ -7,7 +7,8 @@ use box_plan::Outcome;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_fd, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_fd, fsconfig_set_flag, fsconfig_set_string,
+    fsmount, fsopen, open_tree,
 };
 
 use crate::stop::{Context, Result};
@@ -18,6 +19,14 @@ pub fn namespace(name: &CStr, answer: &OwnedFd) -> Result<()> {
     let path = CString::new([b"self/ns/", name.to_bytes()].concat()).unwrap_or_default();
     let file = rustix::fs::openat(sys::fixed(sys::PROC), &path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).call_at("open", &path)?;
     channel::send(answer, &Outcome::Offered, Some(file.as_fd()));
+    Ok(())
+}
+
+/// A folder, as a mount of its own.
+pub fn tree(path: &CStr, attributes: u64, answer: &OwnedFd) -> Result<()> {
+    let tree = open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC).call_at("open_tree", path)?;
+    sys::mount_setattr(&tree, false, attributes, 0).call("mount_setattr")?;
+    channel::send(answer, &Outcome::Offered, Some(tree.as_fd()));
     Ok(())
 }
 

@@ -127,6 +127,7 @@ fn step<'a>(reader: &mut Reader<'a>) -> Result<Step<'a>, Malformed> {
         33 => Step::MemoryPolicy { mode: reader.u32()?, nodes: reader.list(Reader::u32)? },
         34 => Step::Personality(reader.u32()?),
         35 => Step::SessionKeyring(reader.string()?),
+        36 => Step::OfferTree { attributes: reader.u64()?, path: reader.string()? },
         _ => return Err(Malformed),
     })
 }

@@ -118,6 +118,7 @@ fn step(out: &mut Writer, one: &Step<'_>) {
             out.string(like);
             out.pairs(parameters);
         }
+        Step::OfferTree { path, attributes } => out.u8(36).u64(attributes).string(path),
         Step::OfferNamespace(name) => out.u8(28).string(name),
         Step::Landlock { best_effort, files, network, scopes, ref paths, ref ports } => {
             out.u8(29).u32(best_effort).u64(files).u64(network).u64(scopes);

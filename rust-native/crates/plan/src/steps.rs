@@ -260,6 +260,13 @@ pub enum Step<'a> {
         /// Parameters: a name, and a value that is empty for a flag.
         parameters: Vec<(&'a CStr, &'a CStr)>,
     },
+    /// Sends a mount back that shows a folder, named as this mount namespace has it.
+    OfferTree {
+        /// The folder.
+        path: &'a CStr,
+        /// `MOUNT_ATTR_…`.
+        attributes: u64,
+    },
     /// Sends a namespace back, by its name in /proc/self/ns.
     OfferNamespace(&'a CStr),
     /// landlock(7): what is handled is forbidden where no rule allows it.
@@ -352,6 +359,7 @@ impl Step<'_> {
             Self::NoNewPrivileges => "set no_new_privs",
             Self::Seccomp { .. } => "install the system call filter",
             Self::OfferOverlay { .. } => "mount the overlay",
+            Self::OfferTree { .. } => "mount the tree",
             Self::OfferNamespace(_) => "open the namespace",
             Self::Landlock { .. } => "restrict by landlock",
             Self::Scheduler { .. } => "set the scheduler",

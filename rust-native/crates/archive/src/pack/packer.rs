@@ -77,6 +77,12 @@ impl<'options> Packer<'options> {
         self.content(file, entry.size, &entry.path)
     }
 
+    /// The mark that `path`, whose last component is `name`, is gone. Its owner and time say nothing: without them, deleting twice gives the same layer.
+    pub(super) fn whiteout(&mut self, path: &[u8], name: &[u8]) -> Result<()> {
+        let folder = path.get(..path.len() - name.len()).unwrap_or_default();
+        self.put(&blank([folder, WHITEOUT, name].concat(), Kind::File, 0))
+    }
+
     pub(super) fn finish(mut self) -> Result<Packed> {
         self.output.write(&writer::END)?;
         Ok(Packed { encoded: self.output.finish()?, entries: self.entries, skipped: self.skipped })
@@ -186,10 +192,8 @@ impl Visitor for Packer<'_> {
             Source::Upper => is_any_whiteout(parent, name, &stat, &[self.options.mark]).map_err(|failure| failure.at(&path))?,
             Source::Plain => is_whiteout(&stat),
         };
-        // A whiteout's owner and time say nothing: without them, deleting twice gives the same layer.
         if whiteout && self.source == Source::Upper {
-            let folder = path.get(..path.len() - name.len()).unwrap_or_default();
-            return self.put(&blank([folder, WHITEOUT, name].concat(), Kind::File, 0));
+            return self.whiteout(&path, name);
         }
         if name.starts_with(WHITEOUT) {
             return Err(reserved(&path));

@@ -55,7 +55,7 @@ impl Unpacker {
             let (uid, gid) = (Uid::from_raw(found.stat.st_uid), Gid::from_raw(found.stat.st_gid));
             rustix::fs::chownat(parent, name, Some(uid), Some(gid), flags).syscall("fchownat")?;
         }
-        copy_attributes(found, copy.as_fd())?;
+        xattrs::copy(found.file.as_fd(), copy.as_fd())?;
         if found.kind() != FileType::Symlink {
             xattrs::change_mode(copy.as_fd(), found.stat.st_mode & 0o7777)?;
         }
@@ -69,21 +69,8 @@ impl Unpacker {
             let (uid, gid) = (Uid::from_raw(found.stat.st_uid), Gid::from_raw(found.stat.st_gid));
             rustix::fs::fchown(folder, Some(uid), Some(gid)).syscall("fchown")?;
         }
-        copy_attributes(found, folder)
+        xattrs::copy(found.file.as_fd(), folder)
     }
-}
-
-/// All but the marks of overlayfs, which say how the lower one lies on those below it.
-fn copy_attributes(found: &Found, copy: BorrowedFd<'_>) -> Result<()> {
-    for name in xattrs::list(found.file.as_fd())? {
-        if xattrs::to_tar(&name).is_none() {
-            continue;
-        }
-        if let Some(value) = xattrs::get(found.file.as_fd(), &name)? {
-            xattrs::set(copy, &name, &value).syscall("fsetxattr")?;
-        }
-    }
-    Ok(())
 }
 
 fn copy_content(found: &Found, copy: BorrowedFd<'_>) -> Result<()> {

@@ -36,7 +36,7 @@ impl File {
 }
 
 /// Both times are the content's: reading a layer must not change it.
-pub(super) fn timestamps(time: Time) -> Timestamps {
+pub(crate) fn timestamps(time: Time) -> Timestamps {
     let time = Timespec { tv_sec: time.seconds, tv_nsec: i64::from(time.nanoseconds) };
     Timestamps { last_access: time, last_modification: time }
 }

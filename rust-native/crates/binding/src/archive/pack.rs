@@ -173,7 +173,7 @@ pub fn changes<'env>(
     long_promise(env, work, |_, changes| Ok(changes.into_iter().map(change).collect::<Vec<TreeChange>>()))
 }
 
-fn change(change: Change) -> TreeChange {
+pub(super) fn change(change: Change) -> TreeChange {
     let kind = match change.kind {
         ChangeKind::Add => "add",
         ChangeKind::Modify => "modify",

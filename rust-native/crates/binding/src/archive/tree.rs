@@ -3,6 +3,7 @@
 use std::os::fd::AsFd;
 
 use box_archive::digest::hash_file as hash;
+use box_archive::tree::Usage;
 use napi::Env;
 use napi::bindgen_prelude::Object;
 use napi_derive::napi;
@@ -46,11 +47,11 @@ pub struct TreeUsage {
 #[napi(catch_unwind, ts_return_type = "Promise<TreeUsage>")]
 pub fn measure_tree(env: &Env, fd: i32) -> napi::Result<Object<'_>> {
     let prepared = options::own(fd);
-    long_promise(
-        env,
-        move || prepared.and_then(|root| box_archive::tree::measure(root.as_fd())),
-        |_, usage| Ok(TreeUsage { bytes: options::number(usage.bytes), inodes: options::number(usage.inodes) }),
-    )
+    long_promise(env, move || prepared.and_then(|root| box_archive::tree::measure(root.as_fd())), |_, found| Ok(usage(found)))
+}
+
+pub(super) fn usage(found: Usage) -> TreeUsage {
+    TreeUsage { bytes: options::number(found.bytes), inodes: options::number(found.inodes) }
 }
 
 /// Removes what `name` is in a folder, and all below it; follows nothing, crosses folders that deny their owner, and is content where

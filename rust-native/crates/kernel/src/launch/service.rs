@@ -22,6 +22,15 @@ pub struct Maps {
     pub gid: Vec<IdRange>,
 }
 
+impl Maps {
+    /// Becomes id 0 inside, or the first that there is.
+    fn first(&self) -> Step<'static> {
+        let first =
+            |ranges: &[IdRange]| if ranges.iter().any(|range| range.0 == 0) { 0 } else { ranges.first().map_or(0, |range| range.0) };
+        Step::Become { uid: first(&self.uid), gid: first(&self.gid) }
+    }
+}
+
 /// What an overlay is made of, by paths of the caller's.
 pub struct OverlayPlan {
     /// The folders that are read, the uppermost first.
@@ -55,9 +64,8 @@ pub struct UserOverlay {
 pub fn mount_overlay_in_user_namespace(maps: &Maps, overlay: &OverlayPlan) -> Result<UserOverlay> {
     let namespaces = (libc::CLONE_NEWUSER | libc::CLONE_NEWNS).cast_unsigned();
     let (upper, work) = overlay.writable.as_ref().map_or((c"", c""), |(upper, work)| (upper.as_c_str(), work.as_c_str()));
-    let first = |ranges: &[IdRange]| if ranges.iter().any(|range| range.0 == 0) { 0 } else { ranges.first().map_or(0, |range| range.0) };
     let steps = vec![
-        Step::Become { uid: first(&maps.uid), gid: first(&maps.gid) },
+        maps.first(),
         Step::OfferOverlay {
             lowers: overlay.lowers.iter().map(CString::as_c_str).collect(),
             upper,
@@ -73,6 +81,16 @@ pub fn mount_overlay_in_user_namespace(maps: &Maps, overlay: &OverlayPlan) -> Re
     let memory = if overlay.memory.is_some() { Some(offered.next().ok_or_else(incomplete)?) } else { None };
     let namespace = offered.next().ok_or_else(incomplete)?;
     Ok(UserOverlay { mount, memory, namespace })
+}
+
+/// Makes a mount of a folder in a user namespace with these maps, without devices. Gives the mount and the namespace. Waits: not for the event loop.
+pub fn mount_tree_in_user_namespace(maps: &Maps, path: &CStr, read_only: bool) -> Result<(OwnedFd, OwnedFd)> {
+    let namespaces = (libc::CLONE_NEWUSER | libc::CLONE_NEWNS).cast_unsigned();
+    let attributes = libc::MOUNT_ATTR_NODEV | if read_only { libc::MOUNT_ATTR_RDONLY } else { 0 };
+    let steps = vec![maps.first(), Step::OfferTree { path, attributes }, Step::OfferNamespace(c"user")];
+    let offered = run(maps, namespaces, steps, None)?;
+    let [mount, namespace] = <[OwnedFd; 2]>::try_from(offered).map_err(|_| incomplete())?;
+    Ok((mount, namespace))
 }
 
 fn incomplete() -> Failure {

@@ -4,8 +4,8 @@ import { promisify } from 'node:util'
 import type { Image } from '../image.ts'
 import type { Change, MountedRoot, Usage } from '../mounted-root.ts'
 import { nativeCall } from '../native.ts'
-import { changesOf } from './changes.ts'
-import type { Overlay } from './overlay.ts'
+import type { Mounted } from './overlay.ts'
+import type { Written } from './written.ts'
 
 const closeDescriptor = promisify(close)
 
@@ -13,35 +13,19 @@ const closeDescriptor = promisify(close)
 const largestFile = 2 ** 31 - 1
 
 /** What a mounted root consists of. Whoever makes a root of it hands all of it over. */
-export interface RootParts extends Overlay {
+export interface RootParts extends Mounted {
+  readonly kind: MountedRoot['kind']
   readonly image: Image
-  readonly writable: WritableLayer | undefined
-  /** The trees of the image's layers, the uppermost first. */
-  readonly lowers: readonly string[]
-  /** Marks of overlayfs are in `user.overlay.*`. */
-  readonly userXattr: boolean
+  /** Where writes go; nothing for a root that cannot be written. */
+  readonly written: Written | undefined
+  /** Files that are made belong to the owner of the root's id 0 by themselves: no ids are mapped outside. */
+  readonly ownIds: boolean
   /** Called once the mount is given back. */
   readonly closed: () => Promise<void>
 }
 
-/** In which attributes an overlay keeps its marks: what the others say was written by programs, or copied up. */
-export type OpaqueMark = 'trusted' | 'user'
-
-export function marksOf({ userXattr }: Pick<RootParts, 'userXattr'>): OpaqueMark {
-  return userXattr ? 'user' : 'trusted'
-}
-
-/** Where a root's writes go. */
-export interface WritableLayer {
-  readonly kind: 'disk' | 'tmpfs'
-  /** A descriptor of the upper folder. */
-  readonly upper: number
-  /** A descriptor of the folder that holds it. In memory, it keeps the file system alive. */
-  readonly owner: number
-}
-
-/** A root by overlayfs. */
-export class OverlayRoot implements MountedRoot {
+/** A root of an image's layers. */
+export class LayeredRoot implements MountedRoot {
   readonly image: Image
   readonly userNamespace: UserNamespaceTarget | undefined
   readonly #parts: RootParts
@@ -58,11 +42,15 @@ export class OverlayRoot implements MountedRoot {
   }
 
   get readOnly(): boolean {
-    return this.#parts.writable === undefined
+    return this.#parts.written === undefined
+  }
+
+  get kind(): MountedRoot['kind'] {
+    return this.#parts.kind
   }
 
   get upperKind(): 'none' | 'disk' | 'tmpfs' {
-    return this.#parts.writable?.kind ?? 'none'
+    return this.#parts.written?.kind ?? 'none'
   }
 
   /** What it consists of, for a commit. @throws BoxError `ERR_BOX_STATE` */
@@ -104,13 +92,12 @@ export class OverlayRoot implements MountedRoot {
   }
 
   async *changes(): AsyncGenerator<Change, void, void> {
-    const parts = this.#open()
-    if (parts.writable !== undefined) yield* await changesOf(parts.writable.upper, parts.lowers, marksOf(parts))
+    const { written } = this.#open()
+    if (written !== undefined) yield* await written.changes()
   }
 
   async usage(): Promise<Usage> {
-    const { writable } = this.#open()
-    return writable === undefined ? { bytes: 0, inodes: 0 } : await nativeCall((core) => core.measureTree(writable.upper))
+    return (await this.#open().written?.usage()) ?? { bytes: 0, inodes: 0 }
   }
 
   async close(): Promise<void> {
@@ -123,15 +110,12 @@ export class OverlayRoot implements MountedRoot {
   }
 
   async #close(): Promise<void> {
-    const { fd, userNamespace, ownsNamespace, writable, closed } = this.#parts
+    const { fd, userNamespace, ownsNamespace, written, closed } = this.#parts
     try {
       await closeDescriptor(fd)
       // The mount's own descriptor was the last that could take long.
       if (ownsNamespace && userNamespace !== undefined) closeSync(userNamespace.fd)
-      if (writable !== undefined) {
-        closeSync(writable.upper)
-        await closeDescriptor(writable.owner)
-      }
+      await written?.close()
     } finally {
       await closed()
     }
@@ -144,9 +128,9 @@ export class OverlayRoot implements MountedRoot {
 
   /** The ids, outside, of the root's id 0: what is made in a root with mapped ids belongs to it. */
   #owner(): { uid: number; gid: number } | undefined {
-    const { userNamespace, userXattr } = this.#parts
+    const { userNamespace, ownIds } = this.#parts
     // Mounted inside the namespace, the owner is the caller; mounted outside, with mapped layers, it is whom the map says.
-    if (userNamespace === undefined || userXattr) return undefined
+    if (userNamespace === undefined || ownIds) return undefined
     return { uid: hostId(userNamespace.uidMappings), gid: hostId(userNamespace.gidMappings) }
   }
 }
