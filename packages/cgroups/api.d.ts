@@ -9,6 +9,7 @@ export type * from './stats.ts';
 export { fromSpec } from './spec/from-spec.ts';
 export type * from './spec/resources.ts';
 export { toSpec } from './spec/to-spec.ts';
+export type { SystemdOptions } from './systemd/scope.ts';
 
 // alarms.d.ts
 import type { CgroupEvent, EventKind } from './events.ts';
@@ -49,6 +50,7 @@ import { type Host } from './hierarchies/host.ts';
 import type { Limits } from './limits.ts';
 import { type Places } from './places.ts';
 import type { Stats } from './stats.ts';
+import { type SystemdOptions } from './systemd/scope.ts';
 export interface CgroupOptions {
     /**
      * The group below which the new one is made: another group, or a path as in /proc/PID/cgroup. The group that this process is in by default, in
@@ -64,6 +66,11 @@ export interface CgroupOptions {
     readonly temporary?: boolean | undefined;
     /** On v2, where this process's group can't have groups with controllers below it: this process moves to a group of its own first. */
     readonly moveSelf?: boolean | undefined;
+    /**
+     * Where systemd runs: it is asked for a delegated scope of the group's name, and the group goes below that. Weights, protection of memory and
+     * the upper limits become properties of the unit too, and `close` stops it. Not together with `parent`.
+     */
+    readonly systemd?: boolean | SystemdOptions | undefined;
 }
 /**
  * A group of processes with limits and accounting (cgroups(7)), in the v2 hierarchy, in v1 hierarchies, or in both at once. A launch with
@@ -82,7 +89,8 @@ export declare class Cgroup implements CgroupTarget, AsyncDisposable {
      * @param limits What the group may use; nothing is limited by default.
      * @throws BoxError `ERR_BOX_INVALID_ARGUMENT`; `ERR_BOX_CGROUP_UNSUPPORTED` naming in `step` the limit that this host lacks;
      *   `ERR_BOX_CGROUP_EXISTS`; `ERR_BOX_CGROUP_BUSY` where v2 can't enable controllers because the parent holds processes; `ERR_BOX_PERMISSION`;
-     *   `ERR_BOX_UNSUPPORTED` without cgroups. Nothing is left of the group then.
+     *   `ERR_BOX_UNSUPPORTED` without cgroups, and with `systemd` without it; `ERR_BOX_TIMEOUT` where systemd does not answer. Nothing is left of the
+     *   group then.
      */
     static create(name: string, limits?: Limits, options?: CgroupOptions): Promise<Cgroup>;
     /**
@@ -111,6 +119,8 @@ export declare class Cgroup implements CgroupTarget, AsyncDisposable {
      *   option `controllers` of `create`); `ERR_BOX_STATE`.
      */
     update(limits: Limits): Promise<void>;
+    /** The unit of systemd that the group is in, where it was made with the option `systemd`: `'build-42.scope'`. */
+    get unit(): string | undefined;
     /** What the group, and all groups below it, have used since it was made. */
     stats(): Promise<Stats>;
     /**
@@ -165,6 +175,85 @@ export declare class Cgroup implements CgroupTarget, AsyncDisposable {
         readonly timeout?: number;
     }): Promise<void>;
     [Symbol.asyncDispose](): Promise<void>;
+}
+
+// checked.d.ts
+import type { Max } from './limits.ts';
+/** Limits in the kernel's units: microseconds, bytes, bytes a second. Both versions are written from these. */
+export interface CheckedLimits {
+    readonly cpu: CheckedCpu;
+    readonly cpuset: {
+        readonly cpus: string | undefined;
+        readonly mems: string | undefined;
+    };
+    readonly memory: CheckedMemory;
+    readonly pids: Amount | undefined;
+    readonly io: CheckedIo;
+    readonly hugetlb: ReadonlyMap<string, Amount>;
+    readonly rdma: ReadonlyMap<string, {
+        readonly handles: Amount | undefined;
+        readonly objects: Amount | undefined;
+    }>;
+    readonly misc: ReadonlyMap<string, Amount>;
+    readonly devices: readonly CheckedDeviceRule[];
+    readonly network: CheckedNetwork | undefined;
+    readonly classId: number | undefined;
+    readonly priorities: ReadonlyMap<string, number>;
+    readonly unified: ReadonlyMap<string, string>;
+}
+export type Amount = number | Max;
+export interface CheckedCpu {
+    readonly quota: Amount | undefined;
+    readonly period: number;
+    readonly weight: number | undefined;
+    readonly shares: number | undefined;
+    readonly burst: number | undefined;
+    readonly idle: boolean | undefined;
+    readonly realtime: {
+        readonly runtime: number;
+        readonly period: number | undefined;
+    } | undefined;
+}
+export interface CheckedMemory {
+    readonly max: Amount | undefined;
+    readonly high: Amount | undefined;
+    readonly low: Amount | undefined;
+    readonly min: Amount | undefined;
+    readonly swap: Amount | undefined;
+    readonly oomGroup: boolean | undefined;
+    readonly disableOomKiller: boolean | undefined;
+    readonly swappiness: number | undefined;
+    readonly kernelTcp: Amount | undefined;
+}
+export interface CheckedIo {
+    readonly weight: number | undefined;
+    readonly blkioWeight: number | undefined;
+    readonly devices: readonly CheckedIoDevice[];
+}
+export interface CheckedIoDevice {
+    readonly device: string;
+    readonly weight: number | undefined;
+    readonly blkioWeight: number | undefined;
+    readonly read: Amount | undefined;
+    readonly write: Amount | undefined;
+    readonly readOperations: Amount | undefined;
+    readonly writeOperations: Amount | undefined;
+    /** In microseconds. */
+    readonly latency: number | undefined;
+}
+export interface CheckedDeviceRule {
+    readonly allow: boolean;
+    readonly type: 'a' | 'b' | 'c';
+    readonly major: number | undefined;
+    readonly minor: number | undefined;
+    readonly access: string;
+}
+/** Bits and packets a second. */
+export interface CheckedNetwork {
+    readonly egress: Amount | undefined;
+    readonly ingress: Amount | undefined;
+    readonly egressPackets: Amount | undefined;
+    readonly ingressPackets: Amount | undefined;
 }
 
 // events.d.ts
@@ -633,3 +722,47 @@ export interface PressureLine {
     /** In milliseconds. */
     readonly total: number;
 }
+
+// systemd/scope.d.ts
+import type { CheckedLimits } from '../checked.ts';
+import type { Host } from '../hierarchies/host.ts';
+import type { Places } from '../places.ts';
+/** Where systemd puts the scope of a group. */
+export interface SystemdOptions {
+    /** The slice, such as `'machine.slice'`; what the manager takes for scopes by default: `system.slice`, or `app.slice` of a user. */
+    readonly slice?: string | undefined;
+    /** Asks the manager of this user's services. False by default: the system's. */
+    readonly user?: boolean | undefined;
+    /** What systemctl(1) shows; the group's name by default. */
+    readonly description?: string | undefined;
+    /** The socket of a message bus, or of the manager, instead of the usual ones below /run. */
+    readonly bus?: string | undefined;
+}
+/**
+ * A scope: a unit of systemd for processes that others start (systemd.scope(5)). It is delegated: systemd makes its folder and leaves what is below to
+ * us. systemd ends a scope with its last process, so one process of ours stays in it, which ends with this one.
+ */
+export declare class Scope {
+    #private;
+    readonly unit: string;
+    private constructor();
+    /**
+     * Starts the scope. The second value is its folders: groups can be made below them.
+     * @throws BoxError see `Manager.with`, and `ERR_BOX_INVALID_ARGUMENT`.
+     */
+    static start(host: Host, name: string, limits: CheckedLimits, options: SystemdOptions): Promise<readonly [Scope, Places]>;
+    /**
+     * Changes the properties that limits become.
+     * @returns what gives back those from before
+     */
+    update(limits: CheckedLimits): Promise<() => Promise<void>>;
+    /**
+     * Moves a process into a group of the scope. A user may not take one of its own processes from outside into the groups that it was given
+     * (cgroups(7), "Delegation containment"): systemd may.
+     */
+    attach(group: string, pid: number): Promise<void>;
+    /** Ends the scope and all that is in it; a second call does nothing. */
+    stop(timeout: number): Promise<void>;
+}
+/** As systemd-escape(1): what a unit's name cannot hold is written by its number. */
+export declare function unitName(name: string): string;

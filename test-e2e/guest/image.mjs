@@ -24,7 +24,9 @@ export async function makeImage(file, folder, busybox, programs = {}) {
   for (const name of readdirSync(native).filter((it) => it.endsWith('.node')))
     copyWithLibraries(join(native, name), join(folder, 'box', name), folder)
   cpSync(join(repository, 'packages/cgroups/test/programs'), join(folder, 'box/programs'), { recursive: true })
-  await bundle(join(folder, 'box/tests.mjs'))
+  await bundle('inside/main.ts', join(folder, 'box/tests.mjs'))
+  await bundle('inside/systemd-main.ts', join(folder, 'box/systemd.mjs'))
+  addSystemd(folder)
   output('mke2fs', ['-q', '-t', 'ext4', '-O', '^has_journal', '-E', 'root_owner=0:0', '-d', folder, file, '512M'])
 }
 
@@ -38,9 +40,24 @@ function copyWithLibraries(from, to, root) {
   }
 }
 
-async function bundle(file) {
+/** The programs of systemd, as Debian has them, and units of our own. */
+export const systemd = {
+  'usr/lib/systemd/systemd': '/usr/lib/systemd/systemd',
+  'usr/bin/systemctl': '/usr/bin/systemctl',
+  'usr/bin/dbus-daemon': '/usr/bin/dbus-daemon',
+}
+
+function addSystemd(folder) {
+  mkdirSync(join(folder, 'usr/lib/systemd'), { recursive: true })
+  for (const [to, from] of Object.entries(systemd)) copyWithLibraries(from, join(folder, to), folder)
+  cpSync(join(here, 'inside/units'), join(folder, 'etc/systemd/system'), { recursive: true })
+  cpSync(join(here, 'inside/user-units'), join(folder, 'etc/systemd/user'), { recursive: true })
+  writeFileSync(join(folder, 'etc/machine-id'), `${'0123456789abcdef'.repeat(2)}\n`)
+}
+
+async function bundle(input, file) {
   const build = await rolldown({
-    input: join(here, 'inside/main.ts'),
+    input: join(here, input),
     platform: 'node',
     // The loader of the binding looks beside the file that it is in.
     resolve: { conditionNames: ['@box/source', 'node', 'import', 'default'] },

@@ -2,13 +2,13 @@
  * The cgroup tests on machines with cgroup v2 alone: Debian's cloud kernels 6.1 and 6.12, booted by qemu with software emulation. The line
  * `ok NAME` of a guest becomes one of this program's.
  */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onPath } from '../../scripts/repository.mjs'
 import { Tally } from '../../scripts/testing/tally.mjs'
 import { newestKernel, output, unpacked } from './debian.mjs'
-import { makeImage } from './image.mjs'
+import { makeImage, systemd } from './image.mjs'
 import { initramfs } from './initramfs.mjs'
 import { boot } from './machine.mjs'
 
@@ -17,7 +17,8 @@ const modules = ['virtio_pci', 'virtio_blk', 'overlay', 'veth', 'lzo', 'lzo_rle'
 const series = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(kernels)
 
 const tally = new Tally()
-const missing = process.arch === 'x64' ? ['qemu-system-x86_64', 'apt-get', 'dpkg', 'mke2fs', 'xz'].filter((it) => !onPath(it)) : ['x64']
+const programs = ['qemu-system-x86_64', 'apt-get', 'dpkg', 'mke2fs', 'xz'].filter((it) => !onPath(it))
+const missing = process.arch === 'x64' ? [...programs, ...Object.values(systemd).filter((it) => !existsSync(it))] : ['x64']
 if (missing.length > 0) for (const name of series) tally.skip(`cgroup v2 on Linux ${name}`, `needs ${missing.join(', ')}`)
 else await everything()
 tally.end()
@@ -44,10 +45,11 @@ async function runOn(name, busybox, disk, folder) {
   const machine = { kernel: join(kernel, 'boot', image), initramfs: first, disk, scratch, log: join(folder, 'log'), timeout: 230_000 }
   const results = []
   let details = []
-  let ended = false
+  // The tests under a shell as the first process, then those under systemd.
+  let ended = 0
   const said = await boot(machine, (line) => {
     const [, result, test] = /^(ok|not ok|skip) (.+)$/.exec(line) ?? []
-    if (line === 'end') ended = true
+    if (line === 'end') ended += 1
     else if (result === undefined) details.push(line)
     else {
       results.push({ result, test, details })
@@ -56,7 +58,7 @@ async function runOn(name, busybox, disk, folder) {
   })
   for (const { result, test, details: lines } of results) await report(`Linux ${name}: ${test}`, result, lines)
   await tally.test(`Linux ${name}: the machine runs all tests and turns itself off`, () => {
-    if (!ended) throw new Error([...details, 'the guest ended before its last test', said].join('\n'))
+    if (ended !== 2) throw new Error([...details, 'the guest ended before its last test', said].join('\n'))
   })
 }
 

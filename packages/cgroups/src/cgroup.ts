@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { basename } from 'node:path'
 import { BoxError, type CgroupTarget } from '@box/core'
 import { applyAll } from './apply.ts'
 import { checkLimits } from './check.ts'
@@ -14,12 +15,14 @@ import { allProcesses, killAll, processesAt } from './kill.ts'
 import type { CheckedDeviceRule } from './checked.ts'
 import type { Limits } from './limits.ts'
 import { leave, moveProcess } from './move.ts'
+import { checkName, markName, thisProcess } from './names.ts'
 import { Bandwidth, notCounted } from './network.ts'
 import { foldersOf, targetOf, type Places } from './places.ts'
 import { readStats } from './read-stats.ts'
 import { removePlaces, tryRemove } from './remove.ts'
 import type { Stats } from './stats.ts'
 import { sweepHost } from './sweep.ts'
+import { Scope, type SystemdOptions } from './systemd/scope.ts'
 import { viewOf } from './view.ts'
 
 export interface CgroupOptions {
@@ -37,6 +40,11 @@ export interface CgroupOptions {
   readonly temporary?: boolean | undefined
   /** On v2, where this process's group can't have groups with controllers below it: this process moves to a group of its own first. */
   readonly moveSelf?: boolean | undefined
+  /**
+   * Where systemd runs: it is asked for a delegated scope of the group's name, and the group goes below that. Weights, protection of memory and
+   * the upper limits become properties of the unit too, and `close` stops it. Not together with `parent`.
+   */
+  readonly systemd?: boolean | SystemdOptions | undefined
 }
 
 /**
@@ -50,6 +58,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
   #bandwidth: Bandwidth | undefined
   #devices: DeviceFilter | undefined
   readonly #ending = new AbortController()
+  #scope: Scope | undefined
   #closing: Promise<void> | undefined
   /** The group's folders, for a launch. */
   readonly paths: CgroupTarget['paths']
@@ -69,18 +78,28 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
    * @param limits What the group may use; nothing is limited by default.
    * @throws BoxError `ERR_BOX_INVALID_ARGUMENT`; `ERR_BOX_CGROUP_UNSUPPORTED` naming in `step` the limit that this host lacks;
    *   `ERR_BOX_CGROUP_EXISTS`; `ERR_BOX_CGROUP_BUSY` where v2 can't enable controllers because the parent holds processes; `ERR_BOX_PERMISSION`;
-   *   `ERR_BOX_UNSUPPORTED` without cgroups. Nothing is left of the group then.
+   *   `ERR_BOX_UNSUPPORTED` without cgroups, and with `systemd` without it; `ERR_BOX_TIMEOUT` where systemd does not answer. Nothing is left of the
+   *   group then.
    */
   static async create(name: string, limits: Limits = {}, options: CgroupOptions = {}): Promise<Cgroup> {
-    const { parent, controllers, temporary = false, moveSelf = false } = options
+    const { parent, controllers, temporary = false, moveSelf = false, systemd = false } = options
     const host = thisHost()
     const checked = checkLimits(limits)
-    const above = parent instanceof Cgroup ? parent.#places : parent
+    if (systemd !== false && parent !== undefined)
+      throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'A group of systemd goes where its slice says: either `parent` or `systemd`')
     // Loaded before the group is made: where it can't be, nothing is made.
     const bandwidth = checked.network && Bandwidth.load(checked.network)
+    let scope: Scope | undefined
     try {
+      let above = parent instanceof Cgroup ? parent.#places : parent
+      if (systemd !== false) {
+        const unit = temporary ? markName(checkName(name), thisProcess()) : checkName(name)
+        ;[scope, above] = await Scope.start(host, unit, checked, systemd === true ? {} : systemd)
+      }
       const places = createPlaces(host, name, checked, { parent: above, controllers, temporary, moveSelf })
       const group = new Cgroup(host, places, true)
+      group.#scope = scope
+      scope = undefined
       try {
         group.#filterDevices(checked.devices)
         if (bandwidth !== undefined) group.#attach(bandwidth)
@@ -91,6 +110,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
       return group
     } catch (error) {
       bandwidth?.close()
+      await scope?.stop(10_000)
       throw error
     }
   }
@@ -119,7 +139,14 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
    */
   async add(process: number | { readonly pid: number }): Promise<void> {
     this.#checkOpen()
-    await moveProcess(this.#host, this.#places, typeof process === 'number' ? process : process.pid)
+    const pid = typeof process === 'number' ? process : process.pid
+    try {
+      await moveProcess(this.#host, this.#places, pid)
+    } catch (error) {
+      const { v2 } = this.#places
+      if (this.#scope === undefined || v2 === undefined || !(error instanceof BoxError) || error.code !== 'ERR_BOX_PERMISSION') throw error
+      await this.#scope.attach(basename(v2), pid)
+    }
   }
 
   /**
@@ -135,13 +162,24 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     const writes = compile(checked, (it) => (v1.has(it) ? 1 : onV2(it) ? 2 : undefined))
     const { network } = checked
     if (network !== undefined && !this.#owned) throw new BoxError('ERR_BOX_STATE', 'The bandwidth of a group is changed by who made it')
-    // Bandwidth and devices last: after them nothing can fail any more.
-    await applyAll(this.#places, writes, () => {
-      this.#filterDevices(checked.devices)
-      if (network === undefined) return
-      if (this.#bandwidth !== undefined) this.#bandwidth.update(network)
-      else this.#attach(Bandwidth.load(network))
-    })
+    const restoreUnit = await this.#scope?.update(checked)
+    try {
+      // Bandwidth and devices last: after them nothing can fail any more.
+      await applyAll(this.#places, writes, () => {
+        this.#filterDevices(checked.devices)
+        if (network === undefined) return
+        if (this.#bandwidth !== undefined) this.#bandwidth.update(network)
+        else this.#attach(Bandwidth.load(network))
+      })
+    } catch (error) {
+      await restoreUnit?.()
+      throw error
+    }
+  }
+
+  /** The unit of systemd that the group is in, where it was made with the option `systemd`: `'build-42.scope'`. */
+  get unit(): string | undefined {
+    return this.#scope?.unit
   }
 
   /** What the group, and all groups below it, have used since it was made. */
@@ -264,6 +302,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     }
     this.#bandwidth?.close()
     this.#devices?.close()
+    await this.#scope?.stop(timeout)
   }
 
   #read(): Stats {

@@ -39,7 +39,7 @@ function refusal(folder: string, controllers: readonly string[], error: unknown)
     errno: 'EBUSY',
     path,
     hint:
-      'name a delegated group without processes as `parent`; or run under `systemd-run --scope -p Delegate=yes` in a group below the scope; ' +
+      'name a delegated group without processes as `parent`; or ask systemd for one with `systemd: true`; ' +
       'or let this process move itself to a group of its own with `moveSelf: true`',
   })
 }
