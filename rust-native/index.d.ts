@@ -179,7 +179,10 @@ export declare function copyLayers(fd: number, lowers: Array<string>, like?: str
 /** Writes what is stored, as it is, to `outputFd`, from its position on. The bytes are not looked at: `compression` and `digest` are of no account. */
 export declare function copyStored(layer: LayerFile, outputFd: number): Promise<void>
 
-/** Makes a user namespace with these maps, and gives its descriptor, which the caller closes. An ordinary user can map only its own ids. */
+/**
+ * Makes a user namespace with these maps, and gives its descriptor, which the caller closes. An ordinary
+ * user can map its own ids, and where newuidmap serves it those of /etc/subuid and /etc/subgid.
+ */
 export declare function createUserNamespace(uidMappings: Array<IdMappingObject>, gidMappings: Array<IdMappingObject>): Promise<number>
 
 /** Kind, number and owner's id. */
@@ -215,6 +218,8 @@ export interface FailureObject {
   path?: string
   /** The step that failed. */
   step?: string
+  /** What to do about it. */
+  hint?: string
 }
 
 /** Digest and size of a file. */
@@ -607,6 +612,23 @@ export declare function rootRemove(fd: number, path: string, owner?: RootOwner |
 
 /** Writes a regular file, its path resolved inside the root. `mode` is of a new one. */
 export declare function rootWriteFile(fd: number, path: string, content: Buffer, mode: number, owner?: RootOwner | undefined | null): Promise<void>
+
+/** What /etc/subuid and /etc/subgid grant to this process's user, where it can use it; throws what stands in the way. */
+export declare function subordinateIds(): SubordinateIds
+
+/** What this process's user can map into a user namespace, and by which programs. */
+export interface SubordinateIds {
+  /** The user's name. */
+  name: string
+  /** The user's own id as 0, and from 1 on the ranges that it has been given. */
+  uidMappings: Array<IdMappingObject>
+  /** The same of groups. */
+  gidMappings: Array<IdMappingObject>
+  /** The path of the program that maps users. */
+  newuidmap: string
+  /** The path of the program that maps groups. */
+  newgidmap: string
+}
 
 /** Writes all that is pending on a file system to its disk (syncfs(2)). */
 export declare function syncFileSystem(path: string): Promise<void>

@@ -191,6 +191,7 @@ export interface NativeFailure {
     readonly errno?: string;
     readonly path?: string;
     readonly step?: string;
+    readonly hint?: string;
 }
 /** Turns what the native core threw into a BoxError, with what is to be done about it; anything else is given back as it is. */
 export declare function fromNative(thrown: unknown, hint?: string | ((failure: NativeFailure) => string | undefined)): unknown;

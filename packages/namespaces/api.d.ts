@@ -15,7 +15,7 @@ export type * from './plan/steps.ts';
 export type * from './scheduling.ts';
 export * from './seccomp.ts';
 export { defaultSeccompProfile } from './seccomp/default-profile.ts';
-export { createUserNamespace, type UserNamespace } from './user-namespace.ts';
+export { createUserNamespace, subordinateIds, type UserNamespace } from './user-namespace.ts';
 
 // capabilities.d.ts
 /** The capabilities by their numbers (linux/capability.h), in the order of the bits. */
@@ -379,8 +379,9 @@ export interface SpawnOptions {
      */
     readonly namespaces?: readonly NamespaceKind[] | NamespaceChoices | ProcessTarget | undefined;
     /**
-     * The maps of a new user namespace. Default: those of `root.userNamespace` where there is one; else the caller's ids, each as 0
-     * inside (as root: all of the caller's ids as they are).
+     * The maps of a new user namespace (user_namespaces(7)). Default: those of `root.userNamespace` where there is one; else, as root, every
+     * id as it is. Of an ordinary user: its own ids as 0, and from 1 on the ranges that /etc/subuid and /etc/subgid grant, which newuidmap(1)
+     * and newgidmap(1) map; where there is no range or no such program, its own ids alone. `subordinateIds()` says which, or why none.
      */
     readonly uidMappings?: readonly IdMapping[] | undefined;
     readonly gidMappings?: readonly IdMapping[] | undefined;
@@ -715,6 +716,8 @@ export interface PlanData {
     /** The content of uid_map and gid_map; empty without a new user namespace. */
     readonly uidMap: string;
     readonly gidMap: string;
+    /** The programs that write the two maps where the caller may not: newuidmap(1) and newgidmap(1), or none. */
+    readonly mappers: readonly string[];
     /** The content of timens_offsets of a new time namespace, or empty. */
     readonly timeOffsets: string;
     readonly cgroupV2: string;
@@ -847,7 +850,7 @@ import type { SeccompProfile } from '../seccomp.ts';
 export declare const defaultSeccompProfile: SeccompProfile;
 
 // user-namespace.d.ts
-import { type IdMapping, type UserNamespaceTarget } from '@box/core';
+import type { IdMapping, UserNamespaceTarget } from '@box/core';
 /** A user namespace that no process needs to be in. It is there until it is closed, and as long as somebody uses it. */
 export interface UserNamespace extends UserNamespaceTarget {
     /** Idempotent. */
@@ -855,10 +858,22 @@ export interface UserNamespace extends UserNamespaceTarget {
     [Symbol.asyncDispose](): Promise<void>;
 }
 /**
- * Makes a user namespace with the given maps (user_namespaces(7)): to mount layers with its ids, and to start processes in.
- * @throws BoxError `ERR_BOX_PERMISSION` for maps that the caller may not write, `ERR_BOX_INVALID_ARGUMENT` for maps that overlap.
+ * The ids that this process's user can map into a user namespace beside its own: its id as 0, and from 1 on the ranges that /etc/subuid and
+ * /etc/subgid grant (subuid(5), newuidmap(1)). An ordinary user's new user namespace has these maps by itself where there are any; this
+ * says what they are, or why there are none.
+ * @throws BoxError `ERR_BOX_PERMISSION` for a user without a range, `ERR_BOX_UNSUPPORTED` where newuidmap is missing or without privilege.
  */
-export declare function createUserNamespace(maps: {
+export declare function subordinateIds(): {
     readonly uidMappings: readonly IdMapping[];
     readonly gidMappings: readonly IdMapping[];
+};
+/**
+ * Makes a user namespace (user_namespaces(7)): to mount layers with its ids, and to start processes in. Without maps it has those of a new
+ * user namespace of `spawn`.
+ * @throws BoxError `ERR_BOX_PERMISSION` for maps that the caller may not write, `ERR_BOX_INVALID_ARGUMENT` for maps that overlap,
+ * `ERR_BOX_UNSUPPORTED` where the host forbids user namespaces.
+ */
+export declare function createUserNamespace(maps?: {
+    readonly uidMappings?: readonly IdMapping[] | undefined;
+    readonly gidMappings?: readonly IdMapping[] | undefined;
 }): Promise<UserNamespace>;

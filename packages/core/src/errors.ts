@@ -90,6 +90,7 @@ export interface NativeFailure {
   readonly errno?: string
   readonly path?: string
   readonly step?: string
+  readonly hint?: string
 }
 
 function isNativeFailure(value: unknown): value is NativeFailure {
@@ -125,6 +126,6 @@ export function fromNative(thrown: unknown, hint?: string | ((failure: NativeFai
     errno,
     path,
     step,
-    hint: typeof hint === 'function' ? hint(thrown) : hint,
+    hint: thrown.hint ?? (typeof hint === 'function' ? hint(thrown) : hint),
   })
 }

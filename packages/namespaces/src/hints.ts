@@ -23,7 +23,7 @@ const hints: Readonly<Record<string, Hint>> = {
       ? 'no clock can be set before 0 or beyond some 146 years: offset it by less'
       : "it takes Linux 5.6 and CAP_SYS_ADMIN, or a new user namespace ('user') with it",
   'make the process': makeTheProcess,
-  'map the ids': 'an ordinary user maps only its own id',
+  'map the ids': 'an ordinary user maps its own id, and what /etc/subuid and /etc/subgid grant',
   'become root of the user namespace': 'the first id of uidMappings and gidMappings must be mapped in the user namespace that is entered',
   'set the host name': 'give a name of at most 64 bytes, to a new uts namespace',
   'set the domain name': 'give a name of at most 64 bytes, to a new uts namespace',
@@ -90,8 +90,7 @@ export function hintOf(failure: NativeFailure): string | undefined {
 
 function makeTheProcess({ syscall, errno }: NativeFailure): string {
   if (syscall === 'write') return 'ranges of a map must not overlap, and must be mapped where the caller is'
-  if (errno === 'EPERM')
-    return "an ordinary user needs a new user namespace ('user') with the others, and a host that allows it (kernel.unprivileged_userns_clone, AppArmor)"
+  if (errno === 'EPERM') return "an ordinary user needs a new user namespace ('user') with the others"
   if (errno === 'ENOSPC') return 'raise user.max_*_namespaces of the host, or nest less deeply'
   if (errno === 'EBADF') return 'paths.v2 of a cgroup must be a folder of the v2 hierarchy'
   return 'the limits of processes (nproc, pids) and of memory must leave room for one more'

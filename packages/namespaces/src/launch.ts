@@ -3,10 +3,11 @@ import type { ProcessEvent } from '@box/native'
 import { closeSync, openSync } from 'node:fs'
 import { Child, type Ends } from './child.ts'
 import type { Process } from './handle.ts'
-import { hintOf } from './hints.ts'
 import type { SpawnOptions } from './options.ts'
 import { type Plan, plan } from './plan.ts'
+import { hintOf } from './hints.ts'
 import { start } from './reactor.ts'
+import { type Asked, explained } from './refused.ts'
 import { listenerBits } from './seccomp/compile.ts'
 import { Listener } from './seccomp/listener.ts'
 import type { SystemCallHandler } from './seccomp.ts'
@@ -57,7 +58,7 @@ async function begin(compiled: Plan, { signal, onSystemCall }: Pick<SpawnOptions
         }
       }
     })
-    events = new Events(offersOf(compiled), onSystemCall)
+    events = new Events(data, offersOf(compiled), onSystemCall)
     const { ends } = start(compiled.encoded, slots, events.receive)
     events.streams(compiled, ends)
   } finally {
@@ -118,10 +119,12 @@ class Events {
   #cancelled = false
   #ends: Ends = { stdin: new PipeEnd(undefined), stdout: new PipeEnd(undefined), stderr: new PipeEnd(undefined) }
 
+  readonly #asked: Asked
   readonly #offers: ('terminal' | 'listener')[]
   readonly #onSystemCall: SystemCallHandler | undefined
 
-  constructor(offers: ('terminal' | 'listener')[], onSystemCall: SystemCallHandler | undefined) {
+  constructor(asked: Asked, offers: ('terminal' | 'listener')[], onSystemCall: SystemCallHandler | undefined) {
+    this.#asked = asked
     this.#offers = offers
     this.#onSystemCall = onSystemCall
     this.started = new Promise((resolve, reject) => {
@@ -152,7 +155,9 @@ class Events {
         break
       case 'failed':
         this.#close()
-        this.#reject(event.failure === undefined ? new BoxError('ERR_BOX_SYSTEM', 'the launch failed') : fromNative(event.failure, hintOf))
+        this.#reject(
+          event.failure === undefined ? new BoxError('ERR_BOX_SYSTEM', 'the launch failed') : explained(event.failure, this.#asked),
+        )
         break
       case 'exited':
         this.#child?.ended(event)

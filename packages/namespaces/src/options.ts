@@ -82,8 +82,9 @@ export interface SpawnOptions {
    */
   readonly namespaces?: readonly NamespaceKind[] | NamespaceChoices | ProcessTarget | undefined
   /**
-   * The maps of a new user namespace. Default: those of `root.userNamespace` where there is one; else the caller's ids, each as 0
-   * inside (as root: all of the caller's ids as they are).
+   * The maps of a new user namespace (user_namespaces(7)). Default: those of `root.userNamespace` where there is one; else, as root, every
+   * id as it is. Of an ordinary user: its own ids as 0, and from 1 on the ranges that /etc/subuid and /etc/subgid grant, which newuidmap(1)
+   * and newgidmap(1) map; where there is no range or no such program, its own ids alone. `subordinateIds()` says which, or why none.
    */
   readonly uidMappings?: readonly IdMapping[] | undefined
   readonly gidMappings?: readonly IdMapping[] | undefined

@@ -3,6 +3,7 @@ import { launch } from './launch.ts'
 import type { NamespaceKind, SpawnOptions } from './options.ts'
 import { compile } from './plan/compile.ts'
 import { Plan } from './plan.ts'
+import { subordinateIds } from './user-namespace.ts'
 import { defaultSeccompProfile } from './seccomp/default-profile.ts'
 
 /** One thing that a launch can need of the kernel and of the caller's privileges. */
@@ -24,7 +25,7 @@ export async function probe(): Promise<readonly Feature[]> {
   return features
 }
 
-function trials(): [string, SpawnOptions][] {
+function trials(): [string, SpawnOptions | (() => SpawnOptions)][] {
   const privileged = process.geteuid?.() === 0
   const base: readonly NamespaceKind[] = privileged ? [] : ['user']
   const kinds: readonly NamespaceKind[] = ['user', 'pid', 'mount', 'uts', 'ipc', 'network', 'cgroup', 'time']
@@ -33,15 +34,16 @@ function trials(): [string, SpawnOptions][] {
   return [
     ['launcher', {}],
     ...kinds.map((kind): [string, SpawnOptions] => [`${kind} namespace`, { namespaces: [...new Set([...base, kind])] }]),
-    ['range of ids', { namespaces: ['user'], uidMappings: range, gidMappings: range }],
+    ['range of ids', () => ({ namespaces: ['user'], ...(privileged ? { uidMappings: range, gidMappings: range } : subordinateIds()) })],
     ['fresh /proc', { namespaces: ['user', 'pid', 'mount'], mounts: [proc] }],
     ['tmpfs', { namespaces: [...base, 'mount'], mounts: [{ type: 'tmpfs', target: '/tmp' }] }],
     ['system call filter', { noNewPrivileges: true, seccomp: defaultSeccompProfile }],
   ]
 }
 
-async function attempt(options: SpawnOptions): Promise<Omit<Feature, 'name'>> {
+async function attempt(given: SpawnOptions | (() => SpawnOptions)): Promise<Omit<Feature, 'name'>> {
   try {
+    const options = typeof given === 'function' ? given() : given
     // Without a command the child ends after its last step.
     const data = { ...compile(['-'], { ...options, stdio: 'ignore' }), command: [] }
     const child = await launch(new Plan(data, undefined))

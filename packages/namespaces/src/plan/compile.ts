@@ -6,7 +6,8 @@ import { Draft } from './draft.ts'
 import { compileFilesystem } from './filesystem.ts'
 import { compileIdentity, rootOf } from './identity.ts'
 import { absolute, invalid, text, whole } from './invalid.ts'
-import { type Namespaces, decideNamespaces, joinsOf, mapText, timeOffsetsText } from './namespaces.ts'
+import { type Namespaces, decideNamespaces, joinsOf, timeOffsetsText } from './namespaces.ts'
+import { mapText } from './maps.ts'
 import { landlockStep } from './landlock.ts'
 import { compileResources } from './resources.ts'
 import { compileSeccomp } from '../seccomp/compile.ts'
@@ -53,12 +54,13 @@ export function compile(command: readonly string[], options: SpawnOptions, conte
   return {
     detached: options.detached ?? false,
     init: options.init ?? false,
-    denySetgroups: namespaces.maps?.self ?? false,
-    mapSelf: namespaces.maps?.self ?? false,
+    denySetgroups: namespaces.maps?.writer === 'self',
+    mapSelf: namespaces.maps?.writer === 'self',
     namespaces: [...namespaces.fresh].filter((kind) => kind !== 'cgroup'),
     joins,
     uidMap: namespaces.maps === undefined ? '' : mapText(namespaces.maps.uid),
     gidMap: namespaces.maps === undefined ? '' : mapText(namespaces.maps.gid),
+    mappers: typeof namespaces.maps?.writer === 'object' ? namespaces.maps.writer : [],
     timeOffsets: timeOffsetsText(options, namespaces),
     cgroupV2: options.cgroup?.paths.v2 ?? '',
     cgroupV1: options.cgroup?.paths.v1 ?? [],

@@ -1,3 +1,5 @@
+import { type IdMapping, fromNative } from '@box/core'
+import { native } from '@box/native'
 import { existsSync, readFileSync } from 'node:fs'
 
 /** A cgroup hierarchy of v1 as it is mounted: the folder's name, and what names the hierarchy to mount(2). */
@@ -6,11 +8,28 @@ export interface Hierarchy {
   readonly parameters: readonly (readonly [string, string])[]
 }
 
+/** What newuidmap(1) and newgidmap(1) do for the caller. */
+export interface SubordinateIds {
+  /** The caller's name. */
+  readonly name: string
+  /** All that the caller may map: its own id as 0, and from 1 on the ranges of /etc/subuid. */
+  readonly uidMappings: readonly IdMapping[]
+  /** The same of groups, by /etc/subgid. */
+  readonly gidMappings: readonly IdMapping[]
+  /** Where the two programs are. */
+  readonly newuidmap: string
+  readonly newgidmap: string
+}
+
 /** What a plan depends on beside its options. */
 export interface PlanContext {
   readonly uid: number
   readonly gid: number
   readonly cwd: string
+  /** The ids that the caller may map beside its own. @throws BoxError what stands in the way. */
+  readonly subordinateIds: () => SubordinateIds
+  /** Whether setgroups(2) is forbidden in the user namespace of a process. */
+  readonly forbidsGroups: (pid: number) => boolean
   /** Whether the kernel has time namespaces. */
   readonly timeNamespaces: () => boolean
   /** How cgroups are mounted below /sys/fs/cgroup. */
@@ -23,8 +42,27 @@ export function currentContext(): PlanContext {
     uid: process.geteuid?.() ?? 0,
     gid: process.getegid?.() ?? 0,
     cwd: process.cwd(),
+    subordinateIds: grantedIds,
+    forbidsGroups: deniesSetgroups,
     timeNamespaces: hasTimeNamespaces,
     cgroups: mountedCgroups,
+  }
+}
+
+function grantedIds(): SubordinateIds {
+  try {
+    return native().subordinateIds()
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
+
+function deniesSetgroups(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/setgroups`, 'utf8').trim() !== 'allow'
+  } catch {
+    // It has ended: the launch says so.
+    return true
   }
 }
 

@@ -76,6 +76,7 @@ export function encode(plan: PlanData): Uint8Array {
   })
   writer.string(plan.uidMap)
   writer.string(plan.gidMap)
+  writer.list(plan.mappers, (path) => writer.string(path))
   writer.string(plan.timeOffsets)
   writer.string(plan.cgroupV2)
   writer.list(plan.cgroupV1, (path) => writer.string(path))
@@ -338,7 +339,7 @@ class Writer {
 
   magic(): void {
     const at = this.#room(4)
-    this.#buffer.write('BXP2', at, 'latin1')
+    this.#buffer.write('BXP3', at, 'latin1')
   }
 
   u8(value: number): void {

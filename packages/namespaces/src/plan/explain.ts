@@ -41,7 +41,10 @@ function processText(plan: PlanData, name: Name): string[] {
   lines.push(`clone with ${plan.namespaces.length === 0 ? 'no new namespace' : `new ${plan.namespaces.join(', ')}`}`)
   if (plan.cgroupV2 !== '') lines.push(`born in ${plan.cgroupV2}`)
   for (const path of plan.cgroupV1) lines.push(`enter ${path}`)
-  if (plan.uidMap !== '') lines.push(`map uids ${mapWords(plan.uidMap)}; gids ${mapWords(plan.gidMap)}`)
+  if (plan.uidMap !== '')
+    lines.push(
+      `map uids ${mapWords(plan.uidMap)}; gids ${mapWords(plan.gidMap)}${plan.mappers.length === 0 ? '' : `, by ${plan.mappers.join(' and ')}`}`,
+    )
   if (plan.timeOffsets !== '') lines.push(`clocks ${plan.timeOffsets.trim().replaceAll('\n', ', ')}`)
   lines.push(plan.detached ? 'lives on when the caller ends' : 'ends when the caller ends')
   if (plan.init) lines.push('an init is process 1')

@@ -20,7 +20,7 @@ export function compileIdentity(options: SpawnOptions, namespaces: Namespaces, p
 function compileUser(options: SpawnOptions, namespaces: Namespaces, privileged: boolean, draft: Draft): void {
   if (options.user === undefined) {
     // The caller's groups mean nothing inside.
-    if (namespaces.maps !== undefined && privileged) draft.add({ do: 'user', ...rootOf(namespaces), groups: [] })
+    if (namespaces.maps !== undefined && !namespaces.groupsForbidden) draft.add({ do: 'user', ...rootOf(namespaces), groups: [] })
     return
   }
   refuseUnknownOptions('user', options.user, userOptions)
@@ -28,8 +28,10 @@ function compileUser(options: SpawnOptions, namespaces: Namespaces, privileged: 
   const gid = id('user.gid', options.user.gid)
   const groups = (options.user.additionalGids ?? []).map((group) => id('user.additionalGids', group))
   if (namespaces.groupsForbidden && groups.length > 0)
-    throw invalid('user.additionalGids', groups.join(', '), 'possible in a user namespace that an ordinary user has made')
-  draft.add({ do: 'user', uid, gid, groups: namespaces.groupsForbidden || (!privileged && groups.length === 0) ? undefined : groups })
+    throw invalid('user.additionalGids', groups.join(', '), 'possible where an ordinary user has mapped its own ids alone')
+  // Without a user namespace an ordinary user keeps its groups: it may not even drop them.
+  const kept = namespaces.groupsForbidden || (!privileged && !namespaces.foreignUser && groups.length === 0)
+  draft.add({ do: 'user', uid, gid, groups: kept ? undefined : groups })
 }
 
 /** Who a process is at first in a user namespace: 0 where it is mapped, else the first id that is. */

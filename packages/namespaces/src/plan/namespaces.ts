@@ -1,10 +1,10 @@
 import type { IdMapping, ProcessTarget } from '@box/core'
-import { BoxError } from '@box/core'
 import { Namespace, namespaceKinds as kinds } from '../namespace.ts'
-import type { NamespaceChoice, NamespaceKind, SpawnOptions } from '../options.ts'
+import type { NamespaceChoice, NamespaceKind, NamespaceTarget, SpawnOptions } from '../options.ts'
 import type { PlanContext } from './context.ts'
 import type { Draft } from './draft.ts'
-import { id, invalid, whole } from './invalid.ts'
+import { invalid, whole } from './invalid.ts'
+import { type Maps, decideMaps, isSelf } from './maps.ts'
 import type { Join } from './steps.ts'
 
 /** Which namespaces the process has, once decided. */
@@ -17,12 +17,6 @@ export interface Namespaces {
   readonly foreignUser: boolean
   /** Whether setgroups(2) is forbidden inside. */
   readonly groupsForbidden: boolean
-}
-
-interface Maps {
-  readonly uid: readonly IdMapping[]
-  readonly gid: readonly IdMapping[]
-  readonly self: boolean
 }
 
 /** Decides about the namespaces. */
@@ -39,21 +33,38 @@ export function decideNamespaces(options: SpawnOptions, context: PlanContext): N
     if (context.uid === 0) fresh.add('user')
     else {
       fresh.delete('user')
-      joined.set('user', { fd: owner.fd })
+      joined.set('user', owner)
     }
   }
   if (options.root !== undefined && !fresh.has('mount')) throw invalid('root', 'a root', 'possible without a new mount namespace')
   const maps = fresh.has('user') ? decideMaps(options, context) : undefined
   if (maps === undefined && (options.uidMappings ?? options.gidMappings) !== undefined)
     throw invalid('uidMappings', 'a map', 'possible without a new user namespace')
-  const unprivileged = context.uid !== 0
   return {
     fresh,
     joined,
     maps,
     foreignUser: fresh.has('user') || joined.has('user'),
-    groupsForbidden: unprivileged && (maps !== undefined || joined.has('user')),
+    groupsForbidden: forbidsGroups(maps, joined.get('user'), context),
   }
+}
+
+/** In a namespace that an ordinary user has mapped itself setgroups(2) is forbidden for good, in one that newgidmap has mapped it is not. */
+function forbidsGroups(
+  maps: Maps | undefined,
+  joined: Exclude<NamespaceChoice, 'new' | 'host'> | undefined,
+  context: PlanContext,
+): boolean {
+  if (context.uid === 0) return false
+  if (maps !== undefined) return maps.writer === 'self'
+  if (joined === undefined) return false
+  if (typeof joined === 'string') return true
+  if ('pidfd' in joined) return context.forbidsGroups(joined.pid)
+  return !hasMaps(joined) || isSelf(joined.gidMappings, context.gid)
+}
+
+function hasMaps(target: NamespaceTarget): target is NamespaceTarget & { readonly gidMappings: readonly IdMapping[] } {
+  return 'gidMappings' in target && Array.isArray(target.gidMappings)
 }
 
 function choices(options: SpawnOptions, timed: boolean): [NamespaceKind, NamespaceChoice][] {
@@ -82,42 +93,6 @@ function checkedChoice(kind: NamespaceKind, choice: NamespaceChoice): NamespaceC
   if (choice instanceof Namespace && choice.kind !== kind)
     throw invalid(`namespaces.${kind}`, `a ${choice.kind} namespace`, `a ${kind} namespace`)
   return choice
-}
-
-function decideMaps(options: SpawnOptions, context: PlanContext): Maps {
-  const owner = options.root?.userNamespace
-  const uid = options.uidMappings ?? owner?.uidMappings
-  const gid = options.gidMappings ?? owner?.gidMappings
-  if ((uid === undefined) !== (gid === undefined)) throw invalid('uidMappings', 'a map of one kind', 'complete: both maps, or none')
-  if (context.uid === 0) {
-    const all: readonly IdMapping[] = [{ containerId: 0, hostId: 0, size: 0xffff_ffff }]
-    return { uid: checkedMap('uidMappings', uid ?? all), gid: checkedMap('gidMappings', gid ?? all), self: false }
-  }
-  const maps = {
-    uid: checkedMap('uidMappings', uid ?? [{ containerId: 0, hostId: context.uid, size: 1 }]),
-    gid: checkedMap('gidMappings', gid ?? [{ containerId: 0, hostId: context.gid, size: 1 }]),
-    self: true,
-  }
-  const isSelf = (map: readonly IdMapping[], own: number): boolean => map.length === 1 && map[0]?.hostId === own && map[0].size === 1
-  if (isSelf(maps.uid, context.uid) && isSelf(maps.gid, context.gid)) return maps
-  throw new BoxError('ERR_BOX_PERMISSION', 'an ordinary user can map only its own user and group id', {
-    hint: 'leave uidMappings and gidMappings out, or run as root',
-  })
-}
-
-function checkedMap(option: string, map: readonly IdMapping[]): readonly IdMapping[] {
-  if (map.length === 0 || map.length > 340) throw invalid(option, `a list of ${map.length}`, 'a list of 1 to 340 ranges')
-  for (const { containerId, hostId, size } of map) {
-    id(option, containerId)
-    id(option, hostId)
-    whole(option, size, 1, 0xffff_ffff)
-  }
-  return map
-}
-
-/** A map as user_namespaces(7) has it. */
-export function mapText(map: readonly IdMapping[]): string {
-  return map.map(({ containerId, hostId, size }) => `${containerId} ${hostId} ${size}\n`).join('')
 }
 
 /** The clocks of a new time namespace as timens_offsets has them; empty where they are the host's. */

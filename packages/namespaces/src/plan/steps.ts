@@ -139,6 +139,8 @@ export interface PlanData {
   /** The content of uid_map and gid_map; empty without a new user namespace. */
   readonly uidMap: string
   readonly gidMap: string
+  /** The programs that write the two maps where the caller may not: newuidmap(1) and newgidmap(1), or none. */
+  readonly mappers: readonly string[]
   /** The content of timens_offsets of a new time namespace, or empty. */
   readonly timeOffsets: string
   readonly cgroupV2: string

@@ -1,11 +1,40 @@
+import { BoxError, type IdMapping } from '@box/core'
 import { type NamespaceKind, type SpawnOptions, plan, Plan } from '../../src/index.ts'
 import { compile } from '../../src/plan/compile.ts'
 import { type PlanContext, parseCgroups } from '../../src/plan/context.ts'
 import { everything } from './everything.ts'
 
 const all: readonly NamespaceKind[] = ['user', 'pid', 'mount', 'uts', 'ipc', 'network', 'cgroup']
-const root: PlanContext = { uid: 0, gid: 0, cwd: '/here', timeNamespaces: () => true, cgroups: () => ({ unified: 'only', v1: [] }) }
+const root: PlanContext = {
+  uid: 0,
+  gid: 0,
+  cwd: '/here',
+  subordinateIds: () => {
+    throw new BoxError('ERR_BOX_PERMISSION', 'no range')
+  },
+  forbidsGroups: () => true,
+  timeNamespaces: () => true,
+  cgroups: () => ({ unified: 'only', v1: [] }),
+}
 const user: PlanContext = { ...root, uid: 1000, gid: 1001 }
+/** The same user with 65,536 ids from 100000 on, and ten groups. */
+const granted: PlanContext = {
+  ...user,
+  subordinateIds: () => ({
+    name: 'ada',
+    uidMappings: [
+      { containerId: 0, hostId: 1000, size: 1 },
+      { containerId: 1, hostId: 100000, size: 65536 },
+    ],
+    gidMappings: [
+      { containerId: 0, hostId: 1001, size: 1 },
+      { containerId: 1, hostId: 100000, size: 5 },
+      { containerId: 6, hostId: 100005, size: 5 },
+    ],
+    newuidmap: '/usr/bin/newuidmap',
+    newgidmap: '/usr/bin/newgidmap',
+  }),
+}
 
 const explain = (options: SpawnOptions, context: PlanContext): string => String(new Plan(compile(['true'], options, context), undefined))
 
@@ -56,6 +85,67 @@ test('root maps all its ids, another user its own alone and without setgroups', 
   expect(() => compile(['true'], { namespaces: ['user'], uidMappings: map, gidMappings: map }, user)).toThrow(
     expect.objectContaining({ code: 'ERR_BOX_PERMISSION' }),
   )
+})
+
+describe('an ordinary user with ranges of ids', () => {
+  const mappers = ['/usr/bin/newuidmap', '/usr/bin/newgidmap']
+  const one = (containerId: number, hostId: number, size = 1): IdMapping[] => [{ containerId, hostId, size }]
+
+  test('maps them all by newuidmap and newgidmap, its own ids as 0, and has no group of the caller’s', () => {
+    const data = compile(['true'], { namespaces: ['user'] }, granted)
+    expect(data).toMatchObject({
+      uidMap: '0 1000 1\n1 100000 65536\n',
+      gidMap: '0 1001 1\n1 100000 5\n6 100005 5\n',
+      mappers,
+      denySetgroups: false,
+      mapSelf: false,
+    })
+    expect(data.enter).toContainEqual({ do: 'user', uid: 0, gid: 0, groups: [] })
+    expect(String(new Plan(data, undefined))).toContain('by /usr/bin/newuidmap and /usr/bin/newgidmap')
+  })
+
+  test('maps what it chooses of them, over the border of two ranges, too', () => {
+    const options = { namespaces: ['user'], uidMappings: one(0, 100010, 100), gidMappings: one(0, 100003, 5) } as const
+    const expected = { uidMap: '0 100010 100\n', gidMap: '0 100003 5\n', mappers }
+    expect(compile(['true'], options, granted)).toMatchObject(expected)
+    const user = { uid: 5, gid: 1, additionalGids: [2, 3] }
+    const { enter } = compile(['true'], { ...options, user }, granted)
+    expect(enter).toContainEqual({ do: 'user', uid: 5, gid: 1, groups: [2, 3] })
+  })
+
+  test('maps itself alone where it asks for that', () => {
+    const alone = { namespaces: ['user'], uidMappings: one(0, 1000), gidMappings: one(0, 1001) } as const
+    expect(compile(['true'], alone, granted)).toMatchObject({ mappers: [], mapSelf: true, denySetgroups: true })
+  })
+
+  test.each([
+    ['uids', { uidMappings: one(0, 100000, 65537), gidMappings: one(0, 1001) }, '/etc/subuid', '100000 to 165536'],
+    ['uids of somebody else', { uidMappings: one(0, 1002), gidMappings: one(0, 1001) }, '/etc/subuid', '1002 to 1002'],
+    ['gids', { uidMappings: one(0, 1000), gidMappings: one(0, 100000, 11) }, '/etc/subgid', '100000 to 100010'],
+  ])('is told which %s are too many', (_, maps, path, ids) => {
+    expect(() => compile(['true'], { namespaces: ['user'], ...maps }, granted)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_BOX_PERMISSION',
+        path,
+        message: expect.stringContaining(ids),
+        hint: expect.stringContaining('ada'),
+      }),
+    )
+  })
+
+  test('sets groups in a namespace that it joins where that was mapped by newgidmap', () => {
+    const userNamespace = { fd: 8, uidMappings: one(0, 1000), gidMappings: [...one(0, 1001), ...one(1, 100000, 5)] }
+    const options: SpawnOptions = { namespaces: ['mount'], root: { fd: 7, userNamespace }, user: { uid: 0, gid: 0, additionalGids: [4] } }
+    expect(compile(['true'], options, granted).enter).toContainEqual({ do: 'user', uid: 0, gid: 0, groups: [4] })
+    const alone = { fd: 7, userNamespace: { ...userNamespace, gidMappings: one(0, 1001) } }
+    expect(() => compile(['true'], { ...options, root: alone }, granted)).toThrow('user.additionalGids')
+    const process = { pid: 5, pidfd: 9 }
+    const joined: SpawnOptions = { namespaces: { user: process }, user: { uid: 0, gid: 0, additionalGids: [4] } }
+    expect(() => compile(['true'], joined, granted)).toThrow('user.additionalGids')
+    expect(compile(['true'], joined, { ...granted, forbidsGroups: (pid) => pid !== 5 }).enter).toContainEqual(
+      expect.objectContaining({ groups: [4] }),
+    )
+  })
 })
 
 test('a root that belongs to a user namespace is entered with it: root makes one of the same maps, another user joins it', () => {

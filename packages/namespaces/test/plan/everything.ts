@@ -13,6 +13,7 @@ export const everything: PlanData = {
   ],
   uidMap: '0 1000 1\n',
   gidMap: '0 1001 2\n',
+  mappers: ['/usr/bin/newuidmap', '/usr/bin/newgidmap'],
   timeOffsets: 'monotonic 1 2\n',
   cgroupV2: '/sys/fs/cgroup/unified/größe',
   cgroupV1: ['/sys/fs/cgroup/memory/a', '/sys/fs/cgroup/pids/b'],

@@ -4,7 +4,7 @@ import { native } from '@box/native'
 import { openSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 
-const { command, options } = JSON.parse(process.argv[2])
+const { command, options, killed } = JSON.parse(process.argv[2])
 // Loaded while this process can still read the repository.
 native()
 process.setgroups([])
@@ -14,9 +14,10 @@ process.setuid(65534)
 if (options.root !== undefined) options.root.fd = openSync(options.root.path, 'r')
 try {
   const child = await spawn(command, options)
+  if (killed) child.stdout.once('data', () => child.kill('SIGKILL'))
   const [stdout, stderr, result] = await Promise.all([text(child.stdout), text(child.stderr), child.exited])
   process.stdout.write(JSON.stringify({ ...result, stdout, stderr }))
 } catch (error) {
-  const { code, step, syscall, errno, message } = error
-  process.stdout.write(JSON.stringify({ error: { code, step, syscall, errno, message } }))
+  const { code, step, syscall, errno, path, message } = error
+  process.stdout.write(JSON.stringify({ error: { code, step, syscall, errno, path, message } }))
 }

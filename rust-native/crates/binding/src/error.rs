@@ -4,7 +4,7 @@ use box_kernel::Failure;
 use napi::bindgen_prelude::Object;
 use napi::{Env, Error, JsValue, Status};
 
-/// The error whose throwing throws `failure` as `{ boxFailure: true, code?, message, syscall?, errno?, path?, step? }`.
+/// The error whose throwing throws `failure` as `{ boxFailure: true, code?, message, syscall?, errno?, path?, step?, hint? }`.
 pub fn thrown(env: &Env, failure: &Failure) -> Error {
     match plain(env, failure) {
         Ok(object) => Error::from(object.to_unknown()),
@@ -45,6 +45,9 @@ pub fn plain<'env>(env: &'env Env, failure: &Failure) -> napi::Result<Object<'en
     }
     if let Some(step) = &failure.step {
         object.set("step", step.as_ref())?;
+    }
+    if let Some(hint) = &failure.hint {
+        object.set("hint", hint.as_ref().as_ref())?;
     }
     Ok(object)
 }

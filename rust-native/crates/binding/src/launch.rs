@@ -69,6 +69,8 @@ pub struct FailureObject {
     pub path: Option<String>,
     /// The step that failed.
     pub step: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
 }
 
 impl From<Failure> for FailureObject {
@@ -81,6 +83,7 @@ impl From<Failure> for FailureObject {
             errno: failure.errno.map(|errno| box_kernel::errno::name(errno).into_owned()),
             path: failure.path,
             step: failure.step.map(Into::into),
+            hint: failure.hint.map(|hint| hint.into_owned()),
         }
     }
 }

@@ -55,7 +55,38 @@ pub struct UserOverlay {
     pub user_namespace_fd: i32,
 }
 
-/// Makes a user namespace with these maps, and gives its descriptor, which the caller closes. An ordinary user can map only its own ids.
+/// What this process's user can map into a user namespace, and by which programs.
+#[napi(object)]
+pub struct SubordinateIds {
+    /// The user's name.
+    pub name: String,
+    /// The user's own id as 0, and from 1 on the ranges that it has been given.
+    pub uid_mappings: Vec<IdMappingObject>,
+    /// The same of groups.
+    pub gid_mappings: Vec<IdMappingObject>,
+    /// The path of the program that maps users.
+    pub newuidmap: String,
+    /// The path of the program that maps groups.
+    pub newgidmap: String,
+}
+
+/// What /etc/subuid and /etc/subgid grant to this process's user, where it can use it; throws what stands in the way.
+#[napi(catch_unwind)]
+pub fn subordinate_ids(env: Env) -> napi::Result<SubordinateIds> {
+    let found = box_kernel::subordinate_ids::find().or_throw(&env)?;
+    let objects =
+        |map: Vec<IdRange>| map.into_iter().map(|(container_id, host_id, size)| IdMappingObject { container_id, host_id, size }).collect();
+    Ok(SubordinateIds {
+        name: found.name,
+        uid_mappings: objects(found.uid),
+        gid_mappings: objects(found.gid),
+        newuidmap: found.newuidmap.to_string_lossy().into_owned(),
+        newgidmap: found.newgidmap.to_string_lossy().into_owned(),
+    })
+}
+
+/// Makes a user namespace with these maps, and gives its descriptor, which the caller closes. An ordinary
+/// user can map its own ids, and where newuidmap serves it those of /etc/subuid and /etc/subgid.
 #[napi(catch_unwind, ts_return_type = "Promise<number>")]
 pub fn create_user_namespace(
     env: &Env,

@@ -18,6 +18,8 @@ pub struct Failure {
     pub path: Option<String>,
     /// The step of a plan, of an unpacking or of a commit.
     pub step: Option<Cow<'static, str>>,
+    /// What to do about it, where the core knows that. In a box: a failure is passed on by value.
+    pub hint: Option<Box<Cow<'static, str>>>,
 }
 
 /// The result of everything in the core that can fail.
@@ -26,7 +28,7 @@ pub type Result<T> = std::result::Result<T, Failure>;
 impl Failure {
     /// A failure that no system call reported.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code: Some(code), message: message.into(), syscall: None, errno: None, path: None, step: None }
+        Self { code: Some(code), message: message.into(), syscall: None, errno: None, path: None, step: None, hint: None }
     }
 
     /// A failed system call.
@@ -38,6 +40,7 @@ impl Failure {
             errno: Some(errno.raw_os_error()),
             path: None,
             step: None,
+            hint: None,
         }
     }
 
@@ -53,6 +56,13 @@ impl Failure {
         let path = String::from_utf8_lossy(path.as_ref()).into_owned();
         self.message = format!("{}: {path}", self.message);
         self.path = Some(path);
+        self
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn advise(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.hint = Some(Box::new(hint.into()));
         self
     }
 

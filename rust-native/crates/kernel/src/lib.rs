@@ -10,6 +10,7 @@ pub mod mount;
 pub mod namespaces;
 pub mod overlay;
 pub mod root;
+pub mod subordinate_ids;
 pub mod writable;
 
 pub use error::{Failure, Result, SyscallContext};

@@ -6,10 +6,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use box_plan::{Outcome, Plan, flags};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::channel;
 use crate::start::{below_proc, write_proc};
 use crate::stop::{Context, Result, refused};
 use crate::sys::{self, Cloned};
+use crate::{channel, mapper};
 
 /// Which side this is.
 pub enum Made {
@@ -22,16 +22,21 @@ pub enum Made {
 /// Makes the child in its namespaces and group, a child of this process's parent; says so, maps its ids, and lets it go on. A child that
 /// nobody knows of does nothing: where its maker ends before, it ends, too.
 pub fn make(plan: &Plan<'_>, cgroup: Option<&OwnedFd>, answer: &OwnedFd) -> Result<Made> {
-    let (read, write) = pipe_with(PipeFlags::CLOEXEC).call("pipe2")?;
+    let helped = mapper::is_needed(plan);
+    let (theirs, ours) = if helped { mapper::channel()? } else { pipe_with(PipeFlags::CLOEXEC).call("pipe2")? };
     let clone_flags = u64::from(plan.namespaces) | libc::CLONE_PARENT as u64;
     match sys::clone3(clone_flags, cgroup.map(AsFd::as_fd)).call("clone3")? {
-        Cloned::Child => Ok(Made::Child(read)),
+        Cloned::Child => Ok(Made::Child(theirs)),
         Cloned::Maker { pid, pidfd } => {
             channel::send(answer, &Outcome::Started { pid }, Some(pidfd.as_fd()));
+            if helped {
+                mapper::serve_apart(plan, pid, Some(&pidfd), ours, answer).inspect_err(|_| sys::kill_by(&pidfd))?;
+                return Ok(Made::Maker(pidfd));
+            }
             if !plan.uid_map.is_empty() && plan.flags & flags::MAP_SELF == 0 {
                 map(plan, pid).inspect_err(|_| sys::kill_by(&pidfd))?;
             }
-            let _ = rustix::io::write(&write, &[1]);
+            let _ = rustix::io::write(&ours, &[1]);
             Ok(Made::Maker(pidfd))
         }
     }
@@ -53,6 +58,9 @@ fn map(plan: &Plan<'_>, pid: u32) -> Result<()> {
 
 /// Waits for the maker, and maps the caller's own id where that is left to the child.
 pub fn await_maker(plan: &Plan<'_>, barrier: &OwnedFd) -> Result<()> {
+    if mapper::is_needed(plan) {
+        return mapper::await_maps(barrier);
+    }
     // The end without a byte: the maker has gone. Where it could not map the ids it has said so before, and that is what counts.
     if rustix::io::read(barrier, &mut [0]).call("read")? == 0 {
         return Err(refused("ERR_BOX_LAUNCHER_LOST", c""));

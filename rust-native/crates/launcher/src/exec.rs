@@ -86,11 +86,11 @@ fn failed(errno: Errno, path: &CStr) -> Box<box_plan::Stop> {
     // ENOENT of a program that is there means that its interpreter is not.
     let absent = matches!(errno, Errno::NOENT | Errno::NOTDIR) && !exists(path);
     Box::new(box_plan::Stop {
-        step: String::new(),
         syscall: "execve".into(),
         errno: errno.raw_os_error(),
         path: path.to_string_lossy().into_owned(),
         code: if absent { "ERR_BOX_COMMAND_NOT_FOUND".into() } else { String::new() },
+        ..box_plan::Stop::default()
     })
 }
 

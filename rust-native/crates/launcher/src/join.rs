@@ -38,7 +38,7 @@ fn intermediate(plan: &Plan<'_>, given: &Descriptors<'_>, cgroups: &Cgroups) -> 
         .call("close_range")
         .and_then(|()| join(&plan.joins, given.files))
         .map_err(|stop| during(stop, "join the namespaces"))
-        .and_then(|()| time::make(plan).map_err(|stop| during(stop, "make the time namespace")))
+        .and_then(|()| time::make(plan, given.answer).map_err(|stop| during(stop, "make the time namespace")))
         .and_then(|plan| {
             let made = make(&plan, cgroups.v2.as_ref(), given.answer).map_err(|stop| during(stop, "make the process"))?;
             Ok((plan, made))
@@ -81,11 +81,6 @@ fn enter(one: &Join, files: &[OwnedFd]) -> Result<()> {
 
 /// The process whose namespaces were to be joined is no more.
 fn ended() -> Box<Stop> {
-    Box::new(Stop {
-        step: String::new(),
-        syscall: "setns".into(),
-        errno: Errno::SRCH.raw_os_error(),
-        path: String::new(),
-        code: "ERR_BOX_STATE".into(),
-    })
+    let errno = Errno::SRCH.raw_os_error();
+    Box::new(Stop { syscall: "setns".into(), errno, code: "ERR_BOX_STATE".into(), ..Stop::default() })
 }

@@ -13,6 +13,7 @@ mod init;
 mod join;
 mod landlock;
 mod launch;
+mod mapper;
 mod mount;
 mod network;
 mod offer;

@@ -90,11 +90,5 @@ fn read_file(file: &OwnedFd) -> Option<Vec<u8>> {
 }
 
 fn malformed() -> Box<Stop> {
-    Box::new(Stop {
-        step: "read the plan".into(),
-        syscall: String::new(),
-        errno: 0,
-        path: String::new(),
-        code: "ERR_BOX_INVALID_ARGUMENT".into(),
-    })
+    Box::new(Stop { step: "read the plan".into(), code: "ERR_BOX_INVALID_ARGUMENT".into(), ..Stop::default() })
 }

@@ -27,12 +27,12 @@ impl<T> Context<T> for rustix::io::Result<T> {
 }
 
 fn stop(syscall: &'static str, errno: Errno, path: String) -> Box<Stop> {
-    Box::new(Stop { step: String::new(), syscall: syscall.into(), errno: errno.raw_os_error(), path, code: String::new() })
+    Box::new(Stop { syscall: syscall.into(), errno: errno.raw_os_error(), path, ..Stop::default() })
 }
 
 /// Something that is wrong without a system call having said so.
 pub fn refused(code: &'static str, path: &CStr) -> Box<Stop> {
-    Box::new(Stop { step: String::new(), syscall: String::new(), errno: 0, path: path.to_string_lossy().into_owned(), code: code.into() })
+    Box::new(Stop { path: path.to_string_lossy().into_owned(), code: code.into(), ..Stop::default() })
 }
 
 /// Names the step, where it has no name yet.

@@ -79,6 +79,23 @@ pub fn fork() -> Result<i32> {
     check(c_long::from(unsafe { libc::fork() })).map(|pid| i32::try_from(pid).unwrap_or(-1))
 }
 
+/// getpid(2).
+pub fn own_id() -> u32 {
+    std::process::id()
+}
+
+/// The status of a child of this process's own, once it has ended.
+pub fn wait(child: i32) -> Result<c_int> {
+    let mut status = 0;
+    loop {
+        // SAFETY: the status is a valid place.
+        match check(c_long::from(unsafe { libc::waitpid(child, &raw mut status, 0) })) {
+            Err(Errno::INTR) => {}
+            result => return result.map(|_| status),
+        }
+    }
+}
+
 /// _exit(2).
 pub fn exit(code: c_int) -> ! {
     // SAFETY: no destructor has to run.

@@ -16,6 +16,7 @@ pub fn decode(bytes: &[u8]) -> Result<Plan<'_>, Malformed> {
         joins: reader.list(|reader| Ok(Join { kinds: reader.u32()?, slot: reader.u16()? }))?,
         uid_map: reader.string()?,
         gid_map: reader.string()?,
+        mappers: reader.list(Reader::string)?,
         time_offsets: reader.string()?,
         cgroup_v2: reader.string()?,
         cgroup_v1: reader.list(Reader::string)?,

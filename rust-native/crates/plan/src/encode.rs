@@ -16,6 +16,7 @@ pub fn encode(plan: &Plan<'_>) -> Vec<u8> {
     });
     out.string(plan.uid_map);
     out.string(plan.gid_map);
+    out.list(&plan.mappers, |out, path| out.string(path));
     out.string(plan.time_offsets);
     out.string(plan.cgroup_v2);
     out.list(&plan.cgroup_v1, |out, path| out.string(path));

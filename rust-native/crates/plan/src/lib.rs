@@ -16,7 +16,7 @@ pub use reader::Malformed;
 pub use steps::{Join, Plan, Prepare, Step};
 
 /// The first bytes of a plan: another version of the launcher must not guess.
-pub const MAGIC: &[u8; 4] = b"BXP2";
+pub const MAGIC: &[u8; 4] = b"BXP3";
 
 /// In [`Plan::descriptors`], in the place of a slot: the terminal that a step has made.
 pub const TERMINAL: u16 = u16::MAX;

@@ -19,7 +19,7 @@ pub enum Outcome {
 }
 
 /// Where it ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stop {
     /// The step's name.
     pub step: String,
@@ -31,6 +31,8 @@ pub struct Stop {
     pub path: String,
     /// A code of `@box/core`, or empty.
     pub code: String,
+    /// What a program that was run for the launch has said, or empty.
+    pub said: String,
 }
 
 impl Outcome {
@@ -47,7 +49,7 @@ impl Outcome {
             Self::Stopped(stop) => {
                 let mut bytes = vec![3];
                 bytes.extend_from_slice(&stop.errno.to_le_bytes());
-                for text in [&stop.step, &stop.syscall, &stop.path, &stop.code] {
+                for text in [&stop.step, &stop.syscall, &stop.path, &stop.code, &stop.said] {
                     bytes.extend_from_slice(&u32::try_from(text.len()).unwrap_or(0).to_le_bytes());
                     bytes.extend_from_slice(text.as_bytes());
                 }
@@ -66,7 +68,7 @@ impl Outcome {
             3 => {
                 let errno = reader.i32()?;
                 let mut text = || Ok(String::from_utf8_lossy(reader.bytes()?).into_owned());
-                Self::Stopped(Stop { errno, step: text()?, syscall: text()?, path: text()?, code: text()? })
+                Self::Stopped(Stop { errno, step: text()?, syscall: text()?, path: text()?, code: text()?, said: text()? })
             }
             _ => return Err(Malformed),
         };
@@ -81,7 +83,7 @@ mod tests {
 
     #[test]
     fn outcomes_come_back_as_they_were() {
-        let stop = Stop { step: "mount".into(), syscall: "move_mount".into(), errno: 22, path: "/proc".into(), code: String::new() };
+        let stop = Stop { step: "mount".into(), syscall: "move_mount".into(), errno: 22, path: "/proc".into(), ..Stop::default() };
         for outcome in [Outcome::Started { pid: 4711 }, Outcome::Intermediate, Outcome::Offered, Outcome::Stopped(stop)] {
             let bytes = outcome.encode();
             assert_eq!(Outcome::decode(&bytes), Ok(outcome));

@@ -15,6 +15,8 @@ pub struct Plan<'a> {
     pub uid_map: &'a CStr,
     /// The content of gid_map.
     pub gid_map: &'a CStr,
+    /// The programs that write the two maps where the caller may not: newuidmap(1) and newgidmap(1), or none.
+    pub mappers: Vec<&'a CStr>,
     /// The content of timens_offsets of a new time namespace (time_namespaces(7)), or empty.
     pub time_offsets: &'a CStr,
     /// The folder of the v2 cgroup that the child is born in, or empty.

@@ -10,6 +10,7 @@ use box_plan::{Plan, Step, encode, flags};
 use super::reactor::{Event, Sink, launch_internally};
 use super::request::Request;
 use crate::error::{Failure, Result};
+use crate::subordinate_ids::{self, SubordinateIds};
 
 /// A range of ids: the first inside, the first outside, how many.
 pub type IdRange = (u32, u32, u32);
@@ -99,14 +100,15 @@ fn incomplete() -> Failure {
 
 /// Gives what was offered: as soon as there are so many as are `enough`, or when the child has ended.
 fn run(maps: &Maps, namespaces: u32, enter: Vec<Step<'_>>, enough: Option<usize>) -> Result<Vec<OwnedFd>> {
-    let privileged = rustix::process::geteuid().is_root();
     let (uid_map, gid_map) = (map_text(&maps.uid), map_text(&maps.gid));
+    let writer = Writer::of(maps)?;
     let plan = Plan {
-        flags: if privileged { 0 } else { flags::MAP_SELF | flags::DENY_SETGROUPS },
+        flags: if matches!(writer, Writer::Child) { flags::MAP_SELF | flags::DENY_SETGROUPS } else { 0 },
         namespaces,
         joins: Vec::new(),
         uid_map: &uid_map,
         gid_map: &gid_map,
+        mappers: if let Writer::Helpers(ids) = &writer { vec![&ids.newuidmap, &ids.newgidmap] } else { Vec::new() },
         time_offsets: <&CStr>::default(),
         cgroup_v2: <&CStr>::default(),
         cgroup_v1: Vec::new(),
@@ -121,6 +123,30 @@ fn run(maps: &Maps, namespaces: u32, enter: Vec<Step<'_>>, enough: Option<usize>
     let waiter = Arc::new(Waiter { enough, offered: Mutex::default(), done: Mutex::new(Some(sender)) });
     launch_internally(Request { plan: encode(&plan), given: Vec::new() }, waiter);
     receiver.recv().map_err(|_| incomplete())?
+}
+
+/// Who writes the maps.
+enum Writer {
+    /// The launcher, which has the privilege.
+    Launcher,
+    /// The process in the namespace: an ordinary user may map its own ids alone.
+    Child,
+    /// newuidmap and newgidmap.
+    Helpers(SubordinateIds),
+}
+
+impl Writer {
+    fn of(maps: &Maps) -> Result<Self> {
+        let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+        let alone = |ranges: &[IdRange], own: u32| matches!(ranges, [(_, outside, 1)] if *outside == own);
+        if uid.is_root() {
+            Ok(Self::Launcher)
+        } else if alone(&maps.uid, uid.as_raw()) && alone(&maps.gid, gid.as_raw()) {
+            Ok(Self::Child)
+        } else {
+            subordinate_ids::find().map(Self::Helpers)
+        }
+    }
 }
 
 fn map_text(ranges: &[IdRange]) -> CString {

@@ -22,10 +22,14 @@ pub(super) fn failure_of(stop: Stop) -> Failure {
         "ERR_BOX_STATE" => Some("ERR_BOX_STATE"),
         "ERR_BOX_UNSUPPORTED" => Some("ERR_BOX_UNSUPPORTED"),
         "ERR_BOX_INVALID_ARGUMENT" => Some("ERR_BOX_INVALID_ARGUMENT"),
+        "ERR_BOX_PERMISSION" => Some("ERR_BOX_PERMISSION"),
         _ => None,
     };
-    let reason =
-        if stop.errno != 0 { format!("{}: {}", stop.syscall, std::io::Error::from_raw_os_error(stop.errno)) } else { "refused".to_owned() };
+    let reason = match stop.errno {
+        0 if stop.said.is_empty() => "refused".to_owned(),
+        0 => stop.said,
+        errno => format!("{}: {}", stop.syscall, std::io::Error::from_raw_os_error(errno)),
+    };
     let mut failure = Failure::new("", reason);
     failure.code = code;
     failure.errno = (stop.errno != 0).then_some(stop.errno);
