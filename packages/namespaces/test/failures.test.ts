@@ -68,6 +68,7 @@ asRoot('every step that fails is named with call, error, path and what to do', (
     expect([...new Set(names)].filter((name) => !named.has(name)).toSorted()).toEqual([
       // Not of a launch of the caller's: see below.
       'mount the overlay',
+      'mount the tree',
       'open the namespace',
       // Its descriptors are the core's own: there is no way to make these fail from outside.
       'send the plan to the launcher',
