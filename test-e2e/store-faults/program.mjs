@@ -10,8 +10,11 @@ import { layout } from '@box/oci'
 import { Tally } from '../../scripts/testing/tally.mjs'
 import { randomSource } from '../rounds/random.mjs'
 import { makeImages } from './images.mjs'
+import { withExt4, withTmpfs } from './disks.mjs'
+import { fillDisk, readOnlyDisk } from './full.mjs'
 import { checkImage, pullAndKill } from './kills.mjs'
 import { remains, wrongBlobs } from './store-folder.mjs'
+import { countCalls, runWithFault } from './system-calls.mjs'
 import { Worker } from './worker-process.mjs'
 
 const pulls = Number(process.argv[2] ?? 200)
@@ -27,6 +30,19 @@ if (process.getuid?.() === 0) {
     await tally.test(`of ${pulls} pulls by two processes that are killed, all that was acknowledged is there (seed ${random.seed})`, () =>
       killRounds(join(folder, 'killed'), source),
     )
+    await tally.test(`a system call that fails, or is the last, loses nothing (seed ${random.seed})`, () =>
+      faultRounds(join(folder, 'failing'), source),
+    )
+    await tally.test('a full tmpfs loses nothing, and what is removed makes room', () =>
+      withTmpfs(join(folder, 'tmpfs'), 'size=12m', (store) => fillDisk(store, source)),
+    )
+    await tally.test('a tmpfs without room for another file loses nothing, and what is removed makes room', () =>
+      withTmpfs(join(folder, 'inodes'), 'size=100m,nr_inodes=160', (store) => fillDisk(store, source)),
+    )
+    await tally.test('a full ext4 loses nothing, and what is removed makes room', () =>
+      withExt4(join(folder, 'ext4'), 16 * 1024 * 1024, (store) => fillDisk(store, source)),
+    )
+    await tally.test('a store that cannot be written is read, and not opened', () => readOnlyDisk(join(folder, 'read-only'), source))
   } finally {
     rmSync(folder, { recursive: true })
   }
@@ -47,4 +63,41 @@ async function killRounds(store, source) {
   assert.equal((await worker.ask('prune')).done, 'prune')
   assert.equal(await worker.end(), undefined)
   assert.deepEqual(remains(store), [])
+}
+
+async function faultRounds(store, source) {
+  const [image] = source.names
+  const count = await countCalls(store, source, image)
+  const met = {}
+  for (let round = 0; round < pulls / 10; round += 1) {
+    const fault = random.pick(['EIO', 'EIO', 'ENOSPC', 'SIGKILL', 'SIGKILL'])
+    const chosen = { image, at: 1 + random.below(count), fault, lasting: random.chance(0.5) }
+    try {
+      const { name, met: call } = await runWithFault(store, source, chosen)
+      met[call] = (met[call] ?? 0) + 1
+      await checkHealed(store, source, image, name)
+    } catch (error) {
+      throw new Error(`round ${round}, ${JSON.stringify(chosen)} of ${count} calls`, { cause: error })
+    }
+  }
+  process.stdout.write(`${count} calls in a day; met: ${JSON.stringify(met)}\n`)
+}
+
+/** A process without faults finds what was acknowledged, can do everything, and leaves the store empty. */
+async function checkHealed(store, source, image, name) {
+  const worker = new Worker(store, source.layout)
+  try {
+    assert.deepEqual(await worker.answer(), { done: 'open' })
+    assert.deepEqual(await worker.ask('verify'), { done: 'verify', value: [] })
+    checkImage(source, 'name', name === 'unknown' ? new Set([undefined, source.digests[image]]) : name, await worker.ask('read', 'name'))
+    assert.deepEqual(await worker.ask('pull', image, 'name'), { done: 'pull', value: source.digests[image] })
+    checkImage(source, 'name', source.digests[image], await worker.ask('read', 'name'))
+    assert.deepEqual(await worker.ask('remove', 'name'), { done: 'remove', value: true })
+    assert.equal((await worker.ask('prune')).done, 'prune')
+    assert.equal(await worker.end(), undefined)
+    assert.deepEqual(remains(store), [])
+  } finally {
+    worker.kill()
+    await worker.ended
+  }
 }

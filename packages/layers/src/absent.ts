@@ -15,3 +15,8 @@ export async function isThere(path: string): Promise<boolean> {
     throw error
   }
 }
+
+/** Whether an error says that something is there already: EEXIST, or ENOTEMPTY for a folder that would be replaced. */
+export function isOccupied(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST')
+}

@@ -2,8 +2,9 @@ import type { Digest } from '@box/core'
 import { acquireLock, type HeldLock, type Locks } from '@box/oci'
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { isAbsent } from './absent.ts'
+import { dirname, join } from 'node:path'
+import { isAbsent, isOccupied } from './absent.ts'
+import { systemCalls } from './system-calls.ts'
 
 /** Content that is kept from being pruned, until it is released. */
 export interface Lease {
@@ -70,7 +71,7 @@ export class Session {
 
   /** One write of some lines at the end of the file: it is there whole or not at all, and a dead process needs no leases. */
   async #note(sign: '+' | '-', digests: readonly Digest[]): Promise<void> {
-    if (digests.length > 0) await this.#leases.write(digests.map((digest) => `${sign}${digest}\n`).join(''))
+    if (digests.length > 0) await systemCalls(() => this.#leases.write(digests.map((digest) => `${sign}${digest}\n`).join('')))
   }
 }
 
@@ -121,8 +122,18 @@ export async function namesIn(folder: string): Promise<readonly string[]> {
   }
 }
 
+/** Makes a folder with those above it, unless it is there. Node's own recursive mkdir takes EIO for success. */
 export async function makeFolder(path: string, mode = 0o700): Promise<string> {
-  await mkdir(path, { recursive: true, mode })
+  try {
+    await mkdir(path, { mode })
+  } catch (error) {
+    if (isOccupied(error)) return path
+    if (!isAbsent(error)) throw error
+    await makeFolder(dirname(path), mode)
+    await mkdir(path, { mode }).catch((second: unknown) => {
+      if (!isOccupied(second)) throw second
+    })
+  }
   return path
 }
 

@@ -6,7 +6,7 @@ import { nativeCall } from '../native.ts'
 import type { Privileges } from '../privileges.ts'
 import { makeFolder, namesIn, type Session } from '../sessions.ts'
 import { type Durable, syncedFile } from './durable.ts'
-import { isAbsent } from '../absent.ts'
+import { isAbsent, isOccupied } from '../absent.ts'
 import { type LayerRecord, readRecord } from './record.ts'
 import { type StagedTree, type UnpackedTar, unpackOptions } from './staging.ts'
 import { measureFolder, removeTree } from './trees.ts'
@@ -267,8 +267,4 @@ export class UnpackedLayers {
 function asDigest(text: string): Digest {
   if (isDigest(text)) return text
   throw new BoxError('ERR_BOX_DIGEST_INVALID', `the native core gave ${JSON.stringify(text)} for a digest`)
-}
-
-function isOccupied(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST')
 }

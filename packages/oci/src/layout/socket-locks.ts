@@ -47,7 +47,7 @@ async function acquire(given: string, name: string): Promise<HeldLock | BusyLock
   }
   try {
     const obstacle = await claim(folder, name, undo)
-    if (obstacle === undefined) return { state: 'held', release }
+    if (obstacle === undefined) return { state: 'held', release: () => systemCalls(release) }
     await release()
     return { state: 'busy', released: (signal) => systemCalls(() => waitFor(folder, obstacle, signal)) }
   } catch (error) {
