@@ -4,11 +4,11 @@ import { closeSync, openSync } from 'node:fs'
 import { Child, type Ends } from './child.ts'
 import type { Process } from './handle.ts'
 import type { SpawnOptions } from './options.ts'
+import { commonOf, type Offer } from './plan/common.ts'
 import { type Plan, plan } from './plan.ts'
 import { hintOf } from './hints.ts'
 import { start } from './reactor.ts'
 import { type Asked, explained } from './refused.ts'
-import { listenerBits } from './seccomp/compile.ts'
 import { Listener } from './seccomp/listener.ts'
 import type { SystemCallHandler } from './seccomp.ts'
 import { PipeEnd } from './streams.ts'
@@ -37,7 +37,8 @@ async function begin(compiled: Plan, { signal, onSystemCall }: Pick<SpawnOptions
   const { data, timeout } = compiled
   const deadline = timeout === undefined ? undefined : performance.now() + timeout
   const opened: number[] = []
-  if (offersOf(compiled).includes('listener') !== (onSystemCall !== undefined))
+  const { offers } = commonOf(data)
+  if (offers.includes('listener') !== (onSystemCall !== undefined))
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'onSystemCall and a rule with SCMP_ACT_NOTIFY need one another')
   let events: Events | undefined
   try {
@@ -58,7 +59,7 @@ async function begin(compiled: Plan, { signal, onSystemCall }: Pick<SpawnOptions
         }
       }
     })
-    events = new Events(data, offersOf(compiled), onSystemCall)
+    events = new Events(data, offers, onSystemCall)
     const { ends } = start(compiled.encoded, slots, events.receive)
     events.streams(compiled, ends)
   } finally {
@@ -67,14 +68,6 @@ async function begin(compiled: Plan, { signal, onSystemCall }: Pick<SpawnOptions
   const child = await abortable(events.started, signal, events.cancel)
   watch(child, deadline, signal)
   return child
-}
-
-/** What steps of the plan send back, in their order. */
-function offersOf(compiled: Plan): ('terminal' | 'listener')[] {
-  return compiled.data.enter.flatMap((step) => {
-    if (step.do === 'terminal') return ['terminal' as const]
-    return step.do === 'seccomp' && (step.flags & listenerBits) !== 0 ? ['listener' as const] : []
-  })
 }
 
 function openNamespace(path: string): number {
@@ -120,12 +113,12 @@ class Events {
   #ends: Ends = { stdin: new PipeEnd(undefined), stdout: new PipeEnd(undefined), stderr: new PipeEnd(undefined) }
 
   readonly #asked: Asked
-  readonly #offers: ('terminal' | 'listener')[]
+  readonly #offers: Offer[]
   readonly #onSystemCall: SystemCallHandler | undefined
 
-  constructor(asked: Asked, offers: ('terminal' | 'listener')[], onSystemCall: SystemCallHandler | undefined) {
+  constructor(asked: Asked, offers: readonly Offer[], onSystemCall: SystemCallHandler | undefined) {
     this.#asked = asked
-    this.#offers = offers
+    this.#offers = [...offers]
     this.#onSystemCall = onSystemCall
     this.started = new Promise((resolve, reject) => {
       this.#resolve = resolve

@@ -1,7 +1,10 @@
 import type { SpawnOptions } from './options.ts'
-import { compile } from './plan/compile.ts'
+import { type Common, commonOf, withGroups } from './plan/common.ts'
+import { compile, groupsOf } from './plan/compile.ts'
+import { currentContext } from './plan/context.ts'
 import { encode } from './plan/encode.ts'
 import { explain } from './plan/explain.ts'
+import { Recent } from './plan/recent.ts'
 import type { PlanData } from './plan/steps.ts'
 
 /** A launch, compiled: plain data that can be printed, compared and launched any number of times. */
@@ -20,7 +23,7 @@ export class Plan {
 
   /** As the launcher reads it. */
   get encoded(): Uint8Array {
-    this.#encoded ??= encode(this.data)
+    this.#encoded ??= encode(this.data, commonOf(this.data).steps)
     return this.#encoded
   }
 
@@ -30,10 +33,29 @@ export class Plan {
   }
 }
 
+const recent = new Recent<Common>()
+
 /**
  * Compiles a command and its options to a plan. Nothing is opened and nothing is started.
  * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` for an option with a value that cannot be, `ERR_BOX_PERMISSION` for id maps that the caller cannot have.
  */
 export function plan(command: readonly string[], options: SpawnOptions = {}): Plan {
-  return new Plan(compile(command, options), options.timeout)
+  const context = currentContext()
+  const known = recent.find(command, options, context)
+  if (known !== undefined) return new Plan(withGroups(known, groupsOf(options)), options.timeout)
+  // What the host is asked it may answer in another way the next time.
+  let asksHost = false
+  const data = compile(command, options, {
+    ...context,
+    subordinateIds: () => {
+      asksHost = true
+      return context.subordinateIds()
+    },
+    forbidsGroups: (pid) => {
+      asksHost = true
+      return context.forbidsGroups(pid)
+    },
+  })
+  if (!asksHost) recent.keep(command, options, context, commonOf(data))
+  return new Plan(data, options.timeout)
 }

@@ -18,6 +18,11 @@ import { terminalSize } from './terminal.ts'
 /** The environment of a process that is given none. */
 const defaultEnvironment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
 
+/** The groups of a process, as a plan has them. */
+export function groupsOf({ cgroup }: Pick<SpawnOptions, 'cgroup'>): Pick<PlanData, 'cgroupV2' | 'cgroupV1'> {
+  return { cgroupV2: cgroup?.paths.v2 ?? '', cgroupV1: cgroup?.paths.v1 ?? [] }
+}
+
 /** Compiles options to a plan. Touches nothing. @throws BoxError `ERR_BOX_INVALID_ARGUMENT`, `ERR_BOX_PERMISSION`. */
 export function compile(command: readonly string[], options: SpawnOptions, context: PlanContext = currentContext()): PlanData {
   if (!Array.isArray(command) || command.length === 0 || command[0] === '')
@@ -62,8 +67,7 @@ export function compile(command: readonly string[], options: SpawnOptions, conte
     gidMap: namespaces.maps === undefined ? '' : mapText(namespaces.maps.gid),
     mappers: typeof namespaces.maps?.writer === 'object' ? namespaces.maps.writer : [],
     timeOffsets: timeOffsetsText(options, namespaces),
-    cgroupV2: options.cgroup?.paths.v2 ?? '',
-    cgroupV1: options.cgroup?.paths.v1 ?? [],
+    ...groupsOf(options),
     given: draft.given,
     descriptors,
     prepare: draft.prepare,
@@ -85,6 +89,7 @@ function compileStreams(options: SpawnOptions, draft: Draft): (number | 'termina
   const stdio = options.stdio ?? ['ignore', 'pipe', 'pipe']
   const streams: readonly StandardStream[] = typeof stdio === 'string' ? [stdio, stdio, stdio] : stdio
   if (streams.length < 3) throw invalid('stdio', streams.join(', '), 'a word or a list of at least three')
+  let nowhere: number | undefined
   return streams.map((stream, number) => {
     if (typeof stream === 'number') return draft.give({ from: 'fd', fd: whole('stdio', stream, 0, 0x7fff_ffff) })
     if (number > 2) throw invalid('stdio', stream, 'a descriptor: only the first three can be words')
@@ -94,7 +99,8 @@ function compileStreams(options: SpawnOptions, draft: Draft): (number | 'termina
       case 'inherit':
         return draft.give({ from: 'fd', fd: number })
       case 'ignore':
-        return draft.give({ from: 'null' })
+        nowhere ??= draft.give({ from: 'null' })
+        return nowhere
       default:
         throw invalid('stdio', stream, "'pipe', 'inherit', 'ignore' or a descriptor")
     }

@@ -63,10 +63,35 @@ const noSlot = 0xffff
 const terminalSlot = 0xffff
 const noOwner = 0xffff_ffff
 
+/** What a plan is but for its groups, as bytes: what comes before them and what comes after. */
+export interface EncodedSteps {
+  readonly before: Uint8Array
+  readonly after: Uint8Array
+}
+
 /** The plan as the launcher reads it. */
-export function encode(plan: PlanData): Uint8Array {
+export function encode(plan: PlanData, steps: EncodedSteps = encodeSteps(plan)): Uint8Array {
+  const groups = [plan.cgroupV2, ...plan.cgroupV1].reduce((sum, path) => sum + path.length + 8, 0)
+  const writer = new Writer(steps.before.length + groups + steps.after.length)
+  writer.raw(steps.before)
+  writer.string(plan.cgroupV2)
+  writer.list(plan.cgroupV1, (path) => writer.string(path))
+  writer.raw(steps.after)
+  return writer.bytes()
+}
+
+/** Encodes all but the groups. */
+export function encodeSteps(plan: Omit<PlanData, 'cgroupV2' | 'cgroupV1'>): EncodedSteps {
+  return { before: encodeNamespaces(plan), after: encodeTail(plan) }
+}
+
+function slotNumbers(plan: Pick<PlanData, 'given'>): SlotNumber {
+  return (reference) => ('given' in reference ? reference.given : plan.given.length + reference.prepared)
+}
+
+function encodeNamespaces(plan: Omit<PlanData, 'cgroupV2' | 'cgroupV1'>): Uint8Array {
   const writer = new Writer()
-  const slot = (reference: SlotReference): number => ('given' in reference ? reference.given : plan.given.length + reference.prepared)
+  const slot = slotNumbers(plan)
   writer.magic()
   writer.u32((plan.detached ? 1 : 0) | (plan.init ? 2 : 0) | (plan.denySetgroups ? 4 : 0) | (plan.mapSelf ? 8 : 0))
   writer.u32(flagsOf(plan.namespaces))
@@ -78,8 +103,12 @@ export function encode(plan: PlanData): Uint8Array {
   writer.string(plan.gidMap)
   writer.list(plan.mappers, (path) => writer.string(path))
   writer.string(plan.timeOffsets)
-  writer.string(plan.cgroupV2)
-  writer.list(plan.cgroupV1, (path) => writer.string(path))
+  return writer.bytes()
+}
+
+function encodeTail(plan: Omit<PlanData, 'cgroupV2' | 'cgroupV1'>): Uint8Array {
+  const writer = new Writer()
+  const slot = slotNumbers(plan)
   writer.list(plan.descriptors, (given) => writer.u16(given === 'terminal' ? terminalSlot : given))
   writer.u16(plan.given.length)
   writer.list(plan.prepare, (step) => prepareStep(writer, step, slot))
@@ -322,8 +351,13 @@ function limit(value: number): bigint {
 }
 
 class Writer {
-  #buffer = Buffer.allocUnsafe(4096)
+  #buffer: Buffer
   #length = 0
+
+  /** @param expected how many bytes there will be, about */
+  constructor(expected = 4096) {
+    this.#buffer = Buffer.allocUnsafe(expected)
+  }
 
   /** Makes room, and says where it is. The buffer may be another one afterwards. */
   #room(count: number): number {
@@ -373,6 +407,10 @@ class Writer {
 
   block(bytes: Uint8Array): void {
     this.u32(bytes.length)
+    this.raw(bytes)
+  }
+
+  raw(bytes: Uint8Array): void {
     const at = this.#room(bytes.length)
     this.#buffer.set(bytes, at)
   }
