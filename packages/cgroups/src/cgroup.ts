@@ -57,7 +57,9 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
   readonly #owned: boolean
   #bandwidth: Bandwidth | undefined
   #devices: DeviceFilter | undefined
-  readonly #ending = new AbortController()
+  /** For those that watch; made when the first one does, since an abort costs more than all the rest of a close. */
+  #ending: AbortController | undefined
+  #closed = false
   #scope: Scope | undefined
   #closing: Promise<void> | undefined
   /** The group's folders, for a launch. */
@@ -195,7 +197,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     const { interval = 1000, signal } = options
     if (!Number.isFinite(interval) || interval < 1)
       throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${interval} is not an interval in milliseconds`)
-    const ended = this.#ending.signal
+    const ended = this.#ended()
     const either = signal === undefined ? ended : AbortSignal.any([ended, signal])
     signal?.throwIfAborted()
     while (!ended.aborted) {
@@ -223,7 +225,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
   ): AsyncGenerator<CgroupEvent, void, void> {
     this.#checkOpen()
     const { signal } = options
-    const ended = this.#ending.signal
+    const ended = this.#ended()
     const events = eventsOf(this.#places, options, signal === undefined ? ended : AbortSignal.any([ended, signal]))
     return untilAborted(events, signal)
   }
@@ -278,7 +280,8 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
    * @throws BoxError `ERR_BOX_TIMEOUT` when processes are still there after `timeout` milliseconds (10,000 by default).
    */
   close(options: { readonly timeout?: number } = {}): Promise<void> {
-    this.#ending.abort()
+    this.#closed = true
+    this.#ending?.abort()
     this.#closing ??= this.#close(options.timeout ?? 10_000).catch((error: unknown) => {
       this.#closing = undefined
       throw error
@@ -327,8 +330,14 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     else this.#devices.replace(rules)
   }
 
+  #ended(): AbortSignal {
+    this.#ending ??= new AbortController()
+    if (this.#closed) this.#ending.abort()
+    return this.#ending.signal
+  }
+
   #checkOpen(): void {
-    if (this.#ending.signal.aborted) throw new BoxError('ERR_BOX_STATE', 'The group is closed')
+    if (this.#closed) throw new BoxError('ERR_BOX_STATE', 'The group is closed')
   }
 
   #checkControl(what: string): void {
