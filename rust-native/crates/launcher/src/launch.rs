@@ -1,6 +1,6 @@
 //! One launch, from the plan to the child's first step.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use box_plan::{Outcome, Plan, flags};
@@ -65,14 +65,15 @@ pub fn become_child(plan: &Plan<'_>, given: &Descriptors<'_>, cgroups: &Cgroups,
 }
 
 fn open_cgroups(plan: &Plan<'_>) -> Result<Cgroups> {
-    let folder = |path: &CStr| {
-        rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).call_at("open", path)
+    let open = |path: &CStr, flags: OFlags, named: &CStr| {
+        rustix::fs::openat(CWD, path, flags | OFlags::CLOEXEC, Mode::empty()).call_at("open", named)
     };
-    let v2 = if plan.cgroup_v2.is_empty() { None } else { Some(folder(plan.cgroup_v2)?) };
+    let path = plan.cgroup_v2;
+    let v2 = if path.is_empty() { None } else { Some(open(path, OFlags::PATH | OFlags::DIRECTORY, path)?) };
     let mut v1 = Vec::with_capacity(plan.cgroup_v1.len());
-    for path in &plan.cgroup_v1 {
-        let parent = folder(path)?;
-        v1.push(rustix::fs::openat(&parent, c"tasks", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).call_at("open", path)?);
+    for folder in &plan.cgroup_v1 {
+        let tasks = CString::new([folder.to_bytes(), b"/tasks"].concat()).unwrap_or_default();
+        v1.push(open(&tasks, OFlags::WRONLY, folder)?);
     }
     Ok(Cgroups { v2, v1 })
 }

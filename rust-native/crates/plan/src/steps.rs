@@ -37,6 +37,22 @@ pub struct Plan<'a> {
     pub environment: Vec<&'a CStr>,
 }
 
+impl Plan<'_> {
+    /// Whether something is sent before the program runs that somebody waits for: a process in between, or what a step makes.
+    pub fn tells_early(&self) -> bool {
+        const CLONE_NEWTIME: u32 = 0x80;
+        const SECCOMP_FILTER_FLAG_NEW_LISTENER: u32 = 8;
+        !self.joins.is_empty()
+            || !self.mappers.is_empty()
+            || self.namespaces & CLONE_NEWTIME != 0
+            || self.enter.iter().any(|step| match step {
+                Step::Terminal { .. } | Step::OfferOverlay { .. } | Step::OfferNamespace(_) => true,
+                Step::Seccomp { flags, .. } => flags & SECCOMP_FILTER_FLAG_NEW_LISTENER != 0,
+                _ => false,
+            })
+    }
+}
+
 /// A namespace to enter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Join {

@@ -74,8 +74,9 @@ pub fn launch(id: u64, request: Request, sink: Arc<dyn Sink>) {
         let detached = plan.flags & flags::DETACHED != 0;
         slots.extend(request.given.into_iter().map(|descriptor| (descriptor, box_plan::slot::PLAIN)));
         slots.extend(prepared);
+        let tells_early = plan.tells_early();
         let message = Message { plan: request.plan, slots };
-        reactor.submit(id, Launch::new(message, detached, began, Arc::clone(&sink)))
+        reactor.submit(id, Launch::new(message, detached, tells_early, began, Arc::clone(&sink)))
     });
     if let Err(failure) = launched {
         sink.event(id, Event::Failed(failure));
@@ -129,6 +130,11 @@ impl Reactor {
 
     fn watch(&self, descriptor: impl AsFd, token: u64) -> Result<()> {
         epoll::add(&self.epoll, descriptor, epoll::EventData::new_u64(token), epoll::EventFlags::IN).syscall("epoll_ctl")
+    }
+
+    /// Tells of its end alone: what comes before that is read then.
+    fn watch_end(&self, descriptor: impl AsFd, token: u64) -> Result<()> {
+        epoll::add(&self.epoll, descriptor, epoll::EventData::new_u64(token), epoll::EventFlags::empty()).syscall("epoll_ctl")
     }
 
     fn unwatch(&self, descriptor: impl AsFd) {

@@ -40,7 +40,8 @@ impl Reactor {
                         let _ = rustix::process::pidfd_send_signal(&pidfd, rustix::process::Signal::KILL);
                     }
                     // The launcher knows only of what it made itself.
-                    if let Some(launcher) = state.launcher.as_ref().filter(|_| launch.intermediate && !launch.detached) {
+                    let made_by_another = launch.intermediate || launch.launcher != state.launchers;
+                    if let Some(launcher) = state.launcher.as_ref().filter(|_| made_by_another && !launch.detached) {
                         let _ = channel::send_adopted(launcher.socket.as_fd(), pidfd.as_fd());
                     }
                     launch.pidfd = Some(pidfd);

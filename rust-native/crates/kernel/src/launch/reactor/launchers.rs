@@ -55,6 +55,7 @@ impl Reactor {
             }
         }
         state.launcher = Some(launcher);
+        state.launchers += 1;
         Ok(())
     }
 

@@ -15,6 +15,8 @@ use crate::launch::prepare::Prepared;
 #[derive(Default)]
 pub(super) struct State {
     pub(super) launcher: Option<Launcher>,
+    /// How many launchers there were.
+    pub(super) launchers: u64,
     pub(super) launches: HashMap<u64, Launch>,
     /// Processes that nobody waits for, by their token: those that only join and make another, and orphans of a launcher.
     pub(super) intermediates: HashMap<u64, OwnedFd>,
@@ -34,6 +36,10 @@ pub(super) struct Launch {
     pub(super) sink: Arc<dyn Sink>,
     pub(super) began: Instant,
     pub(super) detached: bool,
+    /// Whether what comes over the channel is wanted before its end: see [`box_plan::Plan::tells_early`].
+    pub(super) tells_early: bool,
+    /// Which launcher it was sent to.
+    pub(super) launcher: u64,
     /// Kept until the launcher has answered, for another try with another launcher.
     pub(super) message: Option<Message>,
     pub(super) tried: bool,
@@ -49,11 +55,13 @@ pub(super) struct Launch {
 }
 
 impl Launch {
-    pub(super) fn new(message: Message, detached: bool, began: Instant, sink: Arc<dyn Sink>) -> Self {
+    pub(super) fn new(message: Message, detached: bool, tells_early: bool, began: Instant, sink: Arc<dyn Sink>) -> Self {
         Self {
             sink,
             began,
             detached,
+            tells_early,
+            launcher: 0,
             message: Some(message),
             tried: false,
             queued: true,

@@ -42,8 +42,14 @@ impl Reactor {
             Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => return Ok(false),
             Err(errno) => return Err(Failure::syscall("sendmsg", errno).during("send the plan to the launcher")),
         }
-        self.watch(&ours, token::of(id, token::CHANNEL))?;
+        let token = token::of(id, token::CHANNEL);
+        if launch.tells_early {
+            self.watch(&ours, token)?
+        } else {
+            self.watch_end(&ours, token)?
+        }
         launch.channel = Some(ours);
+        launch.launcher = state.launchers;
         launch.queued = false;
         Ok(true)
     }
