@@ -12,6 +12,12 @@ use crate::sys;
 /// From `<linux/magic.h>`.
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
 
+/// Whether this is the program of a caller that has given it a socket to serve.
+pub fn was_started_to_serve() -> bool {
+    std::env::args_os().eq([std::ffi::OsStr::new("box-launcher")])
+        && rustix::net::sockopt::socket_type(sys::fixed(sys::SOCKET)) == Ok(rustix::net::SocketType::SEQPACKET)
+}
+
 pub fn prepare_self() -> Result<()> {
     sys::prctl(libc::PR_SET_DUMPABLE, 0)?;
     sys::reset_signals();
