@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
 
@@ -17,6 +17,13 @@ asRoot('who a container runs as', () => {
       await fs.ensureDir(path.join(folder, 'etc'))
       await fill(path.join(folder, 'etc/passwd'))
     })
+
+  test('numbers that are read carelessly are 0, or the id of somebody else', () => {
+    // Cut to 32 bits; up to the first character that is no digit; with signs and spaces; in other notations.
+    expect([4_294_967_296, 18_446_744_073_709_551_616].map((id) => id >>> 0)).toEqual([0, 0])
+    expect(['00x', '0:0:0', '0\n0'].map((id) => Number.parseInt(id, 10))).toEqual([0, 0, 0])
+    expect(['0x0', '+0', ' 0', '0 ', '1e3', ''].map(Number)).toEqual([0, 0, 0, 0, 1000, 0])
+  })
 
   test.each([
     '4294967296',
@@ -51,6 +58,16 @@ asRoot('who a container runs as', () => {
       expect((await host.runtime.run('base', ['sh', '-c', 'echo $(id -u) $(id -g)'], { user })).stdout).toBe(`${expected}\n`)
   })
 
+  test('runc CVE-2016-3697: a name of digits in /etc/passwd is nobody', async () => {
+    const line = '1000:x:0:0::/:/bin/sh'
+    const image = await withPasswd((file) => fs.writeFile(file, `${line}\n`))
+    // Who looks for a name first finds the line, and with it 0.
+    const byName = (user: string) => [line].map((one) => one.split(':')).find(([name]) => name === user)?.[2]
+    expect(byName('1000')).toBe('0')
+    for (const user of ['1000', '1000:1000', '01000'])
+      expect((await host.runtime.run(image, ['sh', '-c', 'echo $(id -u)'], { user })).stdout).toBe('1000\n')
+  })
+
   test('an /etc/passwd that is a link to the host’s is looked up inside', async () => {
     for (const target of [path.join(host.canary, 'etc/passwd'), `${'../'.repeat(40)}${host.canary.slice(1)}/etc/passwd`]) {
       const image = await withPasswd((file) => fs.symlink(target, file))
@@ -62,7 +79,10 @@ asRoot('who a container runs as', () => {
   })
 
   test('podman CVE-2026-55686: an /etc/passwd that is a fifo is refused at once', async () => {
-    const image = await withPasswd((file) => execute('mkfifo', [file]))
+    let fifo = ''
+    const image = await withPasswd((file) => execute('mkfifo', [(fifo = file)]))
+    // Who opens it waits for somebody who writes.
+    expect(() => execFileSync('cat', [fifo], { timeout: 200 })).toThrow('ETIMEDOUT')
     await expect(host.runtime.run(image, ['true'], { timeout: 5_000 })).rejects.toMatchObject({ code: expect.stringMatching(/^ERR_BOX_/) })
   }, 10_000)
 
@@ -124,6 +144,9 @@ asRoot('who a container runs as', () => {
       __proto__: 'x',
       'com.example': '$(touch /tmp/box-label); `touch /tmp/box-label` +kernel.core_pattern=x',
     }
+    // Who takes labels for options shows the host's files.
+    const obeyed = { mounts: JSON.parse(labels['box.mounts']), userns: 'host' } as const
+    expect((await host.runtime.run('base', ['cat', `/host${host.canary}/secret`], obeyed)).stdout).toBe(secret)
     const look = [
       'sh',
       '-c',

@@ -1,30 +1,18 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 
 import fs from 'fs-extra'
 
 import { useHostileHost } from '../support/hostile-host.ts'
+import { launchers } from '../support/launchers.ts'
 
 const asRoot = process.geteuid?.() === 0 ? describe : describe.skip
 
 /** fcntl(2): F_GET_SEALS, and the seals that keep a file as it is (F_SEAL_SEAL, SHRINK, GROW and WRITE). */
 const getSeals = 1034
 const sealed = 0x1 | 0x2 | 0x4 | 0x8
-
-/** The launchers that this process has started. */
-function launchers(): number[] {
-  return readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return []
-    try {
-      const [, parent] = /\) \S (\d+)/.exec(readFileSync(`/proc/${name}/stat`, 'utf8')) ?? []
-      return parent === String(process.pid) && readlinkSync(`/proc/${name}/exe`).startsWith('/memfd:box-launcher') ? [Number(name)] : []
-    } catch {
-      return []
-    }
-  })
-}
 
 const hashOf = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex')
 

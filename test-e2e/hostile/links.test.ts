@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { text } from 'node:stream/consumers'
 
 import { spawn, standardMaskedPaths, standardMounts, type SpawnOptions } from '@box/namespaces'
 import fs from 'fs-extra'
@@ -32,7 +33,7 @@ asRoot('an image whose folders are links to the host', () => {
   })
 
   test.each(['/proc', '/sys', '/dev'])(
-    'runc CVE-2023-27561, 2026-41579, youki CVE-2025-54867: a link in the place of %s is refused',
+    'runc CVE-2023-27561, 2023-28642, 2026-41579, crun CVE-2026-47766, youki CVE-2025-54867: a link in the place of %s is refused',
     async (place) => {
       for (const [, target] of [...leading(host.canary), ['nowhere', '/nowhere'] as const]) {
         const image = await imageWithLink(place, target)
@@ -112,6 +113,56 @@ asRoot('an image whose folders are links to the host', () => {
     expect(await fs.readdir(source)).toEqual(['file'])
   })
 
+  test('runc CVE-2019-16884, containerd CVE-2022-23648: a volume that an image asks for is neither read from the host nor mounted', async () => {
+    const volumes = ['/proc', '/proc/self/attr', `/${'../'.repeat(40)}${host.canary.slice(1)}`, '/link']
+    // Who prepares a volume copies what the image has there: by a joined path that is the host's.
+    expect(await fs.readFile(path.join('/', volumes[2] ?? '', 'secret'), 'utf8')).toBe(secret)
+    // What is mounted over /proc takes away what was hidden and written there.
+    const root = await host.store.mount(await host.image(() => {}))
+    try {
+      const over = [...standardMounts, { type: 'tmpfs', target: '/proc' }] as const
+      const child = await spawn(['ls', '/proc'], { namespaces: ['mount', 'pid'], root, mounts: over })
+      expect(await text(child.stdout)).toBe('')
+      await child.close()
+    } finally {
+      await root.close()
+    }
+    const image = await host.image((folder) => fs.symlink(host.canary, path.join(folder, 'link')), {
+      volumes: volumes.filter((name) => !name.includes('..')),
+    })
+    const look = 'ls -a /link/; cat /link/secret; stat -f -c %T /proc /proc/self/attr; stat -c %t:%T /proc/keys; grep -c / /proc/mounts'
+    const { stdout, stderr } = await host.runtime.run(image, ['sh', '-c', look], { check: false })
+    const plain = await host.runtime.run('base', ['sh', '-c', look], { check: false })
+    expect(stdout).toBe(plain.stdout)
+    expect(stdout).toMatch(/^proc\nproc\n1:3\n\d+\n$/)
+    expect(stderr).not.toContain(secret)
+  })
+
+  test('crun CVE-2025-24965: a file that the host writes into a root is written inside', async () => {
+    const outside = path.join(host.folder, 'outside')
+    await fs.ensureDir(outside)
+    for (const [name, target] of leading(outside)) {
+      const layer = path.join(host.folder, `layer ${name}`)
+      await fs.ensureDir(layer)
+      await fs.symlink(target, path.join(layer, 'work'))
+      await fs.symlink(`${target}/file`, path.join(layer, 'config'))
+      await fs.writeFile(path.join(layer, 'work/unsafe'), 'by a joined path')
+      expect(await fs.readdir(outside)).toEqual(['unsafe'])
+      await fs.remove(path.join(outside, 'unsafe'))
+      const root = await host.store.mount(await host.store.create({ from: 'base', add: { '/': layer } }))
+      try {
+        for (const file of ['/work/file', '/config', '/work/deep/file'])
+          await root
+            .writeFile(file, 'inside')
+            .catch((error: unknown) => expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_BOX_/) }))
+        await root.mkdir('/work/made').catch((error: unknown) => expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_BOX_/) }))
+      } finally {
+        await root.close()
+      }
+      expect(await fs.readdir(outside)).toEqual([])
+    }
+  })
+
   test('runc CVE-2021-30465: a link in a shared folder leads a mount over it nowhere outside', async () => {
     const shared = path.join(host.folder, 'shared')
     await fs.ensureDir(shared)
@@ -139,6 +190,16 @@ asRoot('an image whose folders are links to the host', () => {
     }
 
     test('and never a link of the image in its place', async () => {
+      const bound = await host.store.mount(await dev((file) => fs.symlink('/etc/passwd', file)))
+      try {
+        // Who binds by the path shows what the link leads to, and lets it be written.
+        const bind = 'mount --bind /dev/null /proc/keys; stat -c %F /proc/keys'
+        const child = await spawn(['sh', '-c', bind], { ...withImagesDev, maskedPaths: [], root: bound })
+        expect(await text(child.stdout)).toMatch(/^regular file\n$/)
+        await child.close()
+      } finally {
+        await bound.close()
+      }
       for (const target of ['/proc/sysrq-trigger', '/proc/sys/kernel/core_pattern', path.join(host.canary, 'secret'), '/etc/passwd']) {
         const image = await dev((file) => fs.symlink(target, file))
         const root = await host.store.mount(image)

@@ -6,19 +6,11 @@ import fs from 'fs-extra'
 
 import { secret } from '../support/canary.ts'
 import { useHostileHost } from '../support/hostile-host.ts'
+import { swapper } from '../support/swapper.ts'
 
 const asRoot = process.geteuid?.() === 0 ? describe : describe.skip
 
-/** Exchanges a folder and a link (renameat2(2), RENAME_EXCHANGE) as fast as it can, and says after each thousand that it has. */
-const swapper = `
-  $| = 1; my ($n, $a, $b) = (0, "/shared/place", "/shared/other");
-  while (1) {
-    syscall($ARGV[0] + 0, -100, $a, -100, $b, 2) == 0 or die "renameat2: $!";
-    print "swapped\\n" if ++$n % 1000 == 0;
-  }`
-const renameat2 = process.arch === 'x64' ? '316' : '276'
-
-asRoot('runc CVE-2021-30465, 2024-45310, 2025-52881: a shared folder whose content is exchanged while others mount in it', () => {
+asRoot('runc CVE-2021-30465, 2024-45310: a shared folder whose content is exchanged while others mount in it', () => {
   const host = useHostileHost()
 
   test.each([
@@ -33,7 +25,7 @@ asRoot('runc CVE-2021-30465, 2024-45310, 2025-52881: a shared folder whose conte
       for (const folder of [shared, path.join(shared, 'place')]) await fs.chmod(folder, 0o777)
 
       const bind: Mount = { type: 'bind', source: shared, target: '/shared' }
-      const attacker = await host.runtime.start('base', ['perl', '-e', swapper, renameat2], { mounts: [bind] })
+      const attacker = await host.runtime.start('base', swapper('/shared/place', '/shared/other'), { mounts: [bind] })
       let swaps = 0
       attacker.stdout.on('data', (chunk: Buffer) => (swaps += chunk.toString().split('\n').length - 1))
       try {
@@ -83,4 +75,28 @@ asRoot('runc CVE-2021-30465, 2024-45310, 2025-52881: a shared folder whose conte
     },
     60_000,
   )
+
+  test('runc CVE-2019-19921: a /proc of the image that leads into it is refused each time', async () => {
+    const shared = path.join(host.folder, 'shared')
+    await fs.ensureDir(path.join(shared, 'place'))
+    await fs.symlink(host.canary, path.join(shared, 'other'))
+    const image = await host.image((folder) => fs.symlink('/shared/place', path.join(folder, 'proc')))
+    const bind: Mount = { type: 'bind', source: shared, target: '/shared' }
+    const attacker = await host.runtime.start('base', swapper('/shared/place', '/shared/other'), { mounts: [bind], userns: 'host' })
+    try {
+      for await (const _ of attacker.stdout) break
+      // Who follows the link mounts a procfs where the other container wants to have it, and hides its files there.
+      const joined = new Set<string>()
+      for (let attempt = 0; attempt < 20_000 && joined.size < 2; attempt += 1) joined.add(await fs.realpath(path.join(shared, 'place')))
+      expect([...joined].toSorted()).toEqual([host.canary, path.join(shared, 'place')].toSorted())
+      for (let round = 0; round < 20; round += 1)
+        await expect(host.runtime.run(image, ['true'], { mounts: [bind] })).rejects.toMatchObject({
+          step: 'mount',
+          errno: 'ELOOP',
+          path: '/proc',
+        })
+    } finally {
+      await attacker.close()
+    }
+  }, 60_000)
 })

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { openSync, readFileSync, readdirSync, readlinkSync } from 'node:fs'
-import { spawn } from '../src/index.ts'
+import { Plan, launch, plan, spawn } from '../src/index.ts'
 import { RootFolder } from './support/root-folder.ts'
 import { asRoot, run, shell } from './support/run.ts'
 
@@ -13,6 +13,24 @@ test('arguments and environment arrive byte for byte', async () => {
   const odd = ' "$(x)" \n\t\\ \u{1F4E6} '
   const { stdout } = await run(['sh', '-c', 'printf %s "$1$ODD"', 'sh', odd], { env: { ODD: odd } })
   expect(stdout).toBe(odd + odd)
+})
+
+asRoot('runc CVE-2021-43784: a length of more than 16 bits', () => {
+  const whole = '0 0 4294967295\n'
+  const long = `${whole}${'1 100000 1\n'.repeat(6000)}`
+  const uidMap = long.slice(0, 65_536 + whole.length)
+
+  test('is not what is left of it: a map of 64 KiB and a line is not that line', async () => {
+    // Who writes the length in 16 bits has asked for every id of the host.
+    expect(uidMap.slice(0, uidMap.length & 0xffff)).toBe(whole)
+    const { data } = plan(['cat', '/proc/self/uid_map'], { namespaces: ['user'] })
+    await expect(launch(new Plan({ ...data, uidMap }, undefined))).rejects.toMatchObject({ step: 'make the process', errno: 'EINVAL' })
+  })
+
+  test('is no map of an option either', () => {
+    const map = Array.from({ length: 341 }, (_, index) => ({ containerId: index, hostId: index, size: 1 }))
+    expect(() => plan(['true'], { namespaces: ['user'], uidMappings: map, gidMappings: map })).toThrow('a list of 1 to 340 ranges')
+  })
 })
 
 test('the launcher’s program cannot be written by anybody', async () => {
