@@ -31,8 +31,7 @@ asRoot('runc CVE-2021-30465, 2024-45310: a shared folder whose content is exchan
       try {
         // Who joins paths is led outside.
         const joined = new Set<string>()
-        for (let attempt = 0; attempt < 20_000 && joined.size < 2; attempt += 1)
-          joined.add(await fs.readFile(path.join(shared, 'place/secret'), 'utf8').catch(() => 'absent'))
+        while (joined.size < 2) joined.add(await fs.readFile(path.join(shared, 'place/secret'), 'utf8').catch(() => 'absent'))
         expect(joined).toEqual(new Set([secret, 'absent']))
 
         const seen: string[] = []
@@ -47,7 +46,7 @@ asRoot('runc CVE-2021-30465, 2024-45310: a shared folder whose content is exchan
         ]
         const look = 'pwd; ls -a . /shared/place /shared/place/pts; cat secret marker /shared/place/secret /shared/place/pts/marker'
         const before = swaps
-        for (let round = 0; round < 5; round += 1)
+        for (let round = 0; round < 5 || swaps === before; round += 1)
           await Promise.all(
             kinds.flatMap((kind) =>
               (['auto', 'host'] as const).map(async (userns) => {
@@ -62,8 +61,7 @@ asRoot('runc CVE-2021-30465, 2024-45310: a shared folder whose content is exchan
               }),
             ),
           )
-        expect(seen).toHaveLength(50)
-        expect(swaps).toBeGreaterThan(before)
+        expect(seen.length).toBeGreaterThanOrEqual(50)
         for (const text of seen) {
           expect(text).not.toContain(secret)
           expect(text).not.toMatch(/^(secret|marker)$/m)
@@ -87,9 +85,9 @@ asRoot('runc CVE-2021-30465, 2024-45310: a shared folder whose content is exchan
       for await (const _ of attacker.stdout) break
       // Who follows the link mounts a procfs where the other container wants to have it, and hides its files there.
       const joined = new Set<string>()
-      for (let attempt = 0; attempt < 20_000 && joined.size < 2; attempt += 1) joined.add(await fs.realpath(path.join(shared, 'place')))
-      expect([...joined].toSorted()).toEqual([host.canary, path.join(shared, 'place')].toSorted())
-      for (let round = 0; round < 20; round += 1)
+      while (joined.size < 2) joined.add(await fs.readlink(path.join(shared, 'place')).catch(() => 'a folder'))
+      expect(joined).toEqual(new Set([host.canary, 'a folder']))
+      for (let round = 0; round < 10; round += 1)
         await expect(host.runtime.run(image, ['true'], { mounts: [bind] })).rejects.toMatchObject({
           step: 'mount',
           errno: 'ELOOP',
