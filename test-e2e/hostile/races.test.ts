@@ -26,8 +26,8 @@ asRoot('runc CVE-2021-30465, 2024-45310: a shared folder whose content is exchan
 
       const bind: Mount = { type: 'bind', source: shared, target: '/shared' }
       const attacker = await host.runtime.start('base', swapper('/shared/place', '/shared/other'), { mounts: [bind] })
-      let swaps = 0
-      attacker.stdout.on('data', (chunk: Buffer) => (swaps += chunk.toString().split('\n').length - 1))
+      const swaps = { thousands: 0 }
+      attacker.stdout.on('data', (chunk: Buffer) => (swaps.thousands += chunk.toString().split('\n').length - 1))
       try {
         // Who joins paths is led outside.
         const joined = new Set<string>()
@@ -45,8 +45,8 @@ asRoot('runc CVE-2021-30465, 2024-45310: a shared folder whose content is exchan
           { mounts: [bind], cwd: '/shared/place' },
         ]
         const look = 'pwd; ls -a . /shared/place /shared/place/pts; cat secret marker /shared/place/secret /shared/place/pts/marker'
-        const before = swaps
-        for (let round = 0; round < 5 || swaps === before; round += 1)
+        const before = swaps.thousands
+        for (let round = 0; round < 5 || swaps.thousands === before; round += 1)
           await Promise.all(
             kinds.flatMap((kind) =>
               (['auto', 'host'] as const).map(async (userns) => {
