@@ -2,6 +2,7 @@
 
 // index.d.ts
 export * from './capabilities.ts';
+export type { FeatureName } from './features.ts';
 export * from './handle.ts';
 export * from './landlock.ts';
 export { launch, spawn } from './launch.ts';
@@ -31,6 +32,31 @@ export interface Capabilities {
 }
 /** What container engines leave to a container by default, without CAP_NET_RAW, which lets a process forge packets. */
 export declare const standardCapabilities: readonly CapabilityName[];
+
+// features.d.ts
+import { BoxError } from '@box/core';
+import type { PlanData } from './plan/steps.ts';
+/** The name of a feature, as `probe()` gives it and `BOX_DENY` takes it. */
+export type FeatureName = 'user-namespace' | 'pid-namespace' | 'mount-namespace' | 'uts-namespace' | 'ipc-namespace' | 'network-namespace' | 'cgroup-namespace' | 'time-namespace' | 'id-ranges' | 'change-user' | 'cgroup-v2-birth' | 'mount-clone' | 'id-mapped-mount' | 'overlay' | 'proc' | 'sysfs' | 'mqueue' | 'tmpfs' | 'devpts' | 'terminal' | 'device-nodes' | 'lower-oom-score' | 'realtime-scheduling' | 'memory-policy' | 'session-keyring' | 'capability-sets' | 'seccomp' | 'seccomp-notify' | 'landlock' | 'landlock-newer-rights' | 'landlock-network' | 'landlock-scopes';
+/** What is known of a feature of the kernel, or of a privilege, that a plan may use. */
+export interface FeatureRow {
+    /** What it is. */
+    readonly what: string;
+    /** What a plan does without it. Where nothing stands here a plan that needs it is refused. */
+    readonly fallback?: string;
+    /** Whether a plan needs it. */
+    readonly usedBy: (plan: PlanData) => boolean;
+}
+/** All of them. */
+export declare const featureNames: readonly FeatureName[];
+/** What is known of one. */
+export declare function featureOf(name: FeatureName): FeatureRow;
+/** Reads `BOX_DENY`: the features that are to be taken for absent, by their names with commas. @throws BoxError `ERR_BOX_INVALID_ARGUMENT`. */
+export declare function deniedFeatures(value?: string | undefined): ReadonlySet<FeatureName>;
+/** The error of a feature that is denied. */
+export declare function denied(name: FeatureName): BoxError;
+/** Refuses a plan that uses what is denied. What has a fallback is in no such plan any more. */
+export declare function refuseDenied(plan: PlanData, absent: ReadonlySet<FeatureName>): void;
 
 // handle.d.ts
 import type { BoxError, ProcessTarget } from '@box/core';
@@ -145,6 +171,7 @@ export declare function launch(compiled: Plan, options?: Pick<SpawnOptions, 'sig
 
 // mounts.d.ts
 import type { Size } from '@box/core';
+import type { NamespaceTarget } from './options.ts';
 /** How mounts and unmounts reach other mount namespaces (mount_namespaces(7)). The `r` forms hold for all mounts below, too. */
 export type Propagation = 'private' | 'slave' | 'shared' | 'unbindable' | 'rprivate' | 'rslave' | 'rshared' | 'runbindable';
 /** What every mount can be given. */
@@ -167,6 +194,38 @@ export interface BindMount extends MountAttributes {
     };
     /** Whether mounts below the source are brought along. Default: true. The attributes then hold for all of them. */
     readonly recursive?: boolean | undefined;
+    /**
+     * Shows the files with the ids that this user namespace gives to them (mount_setattr(2), "ID-mapped mounts"): a file of its id 0 is, outside, of
+     * the id that 0 is mapped to. A `Namespace`, or what `createUserNamespace` gives. The caller needs CAP_SYS_ADMIN over the file system, which must be one
+     * that can do it (ext4, xfs, btrfs; tmpfs from Linux 6.3; not overlayfs). Default: as they are.
+     */
+    readonly userNamespace?: NamespaceTarget | undefined;
+}
+/**
+ * Folders of the caller's over one another (overlayfs). It is made by the caller where that is root, and otherwise in the process's user
+ * namespace, which needs Linux 5.11. Device nodes in it cannot be opened.
+ */
+export interface OverlayMount extends MountAttributes {
+    readonly type: 'overlay';
+    /** The folders that are read, the uppermost first: at least one, and without `upper` two. At most 500. */
+    readonly lowers: readonly string[];
+    /** The folder that is written. Default: none, nothing can be. */
+    readonly upper?: string | undefined;
+    /** An empty folder on the file system of `upper`, in which overlayfs works. Both are given, or none. */
+    readonly work?: string | undefined;
+}
+/** The processes of the pid namespace, and the kernel's state (proc(5)). */
+export interface ProcMount extends MountAttributes {
+    readonly type: 'proc';
+    /**
+     * What is seen of other users' processes: all (`off`), that they are there (`noaccess`), nothing (`invisible`), or only those that may be
+     * traced, whoever's they are (`ptraceable`). Default: `off`.
+     */
+    readonly hidepid?: 'off' | 'noaccess' | 'invisible' | 'ptraceable' | undefined;
+    /** The group that `hidepid` does not hold for. Default: 0. */
+    readonly gid?: number | undefined;
+    /** `pid`: only processes are shown, and nothing of the kernel. Default: all. */
+    readonly subset?: 'pid' | undefined;
 }
 /** An empty file system in memory (tmpfs(5)). */
 export interface TmpfsMount extends MountAttributes {
@@ -188,11 +247,11 @@ export interface DevptsMount extends MountAttributes {
     /** Default: 0o666. */
     readonly ptmxmode?: number | undefined;
 }
-/** File systems that show a namespace: processes, the kernel's objects, message queues, cgroups (v1 and v2 as the host has them). */
+/** File systems that show a namespace: the kernel's objects, message queues, cgroups (v1 and v2 as the host has them). */
 export interface KernelMount extends MountAttributes {
-    readonly type: 'proc' | 'sysfs' | 'mqueue' | 'cgroup';
+    readonly type: 'sysfs' | 'mqueue' | 'cgroup';
 }
-export type Mount = BindMount | TmpfsMount | DevptsMount | KernelMount;
+export type Mount = BindMount | OverlayMount | TmpfsMount | DevptsMount | ProcMount | KernelMount;
 /** A device node (mknod(2)), or a fifo. In a user namespace, where none can be made, the host's node of that number is bound. */
 export interface Device {
     readonly path: string;
@@ -503,7 +562,8 @@ export declare class Plan {
 }
 /**
  * Compiles a command and its options to a plan. Nothing is opened and nothing is started.
- * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` for an option with a value that cannot be, `ERR_BOX_PERMISSION` for id maps that the caller cannot have.
+ * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` for an option with a value that cannot be, `ERR_BOX_PERMISSION` for id maps that the caller cannot
+ * have, `ERR_BOX_UNSUPPORTED` for a feature that `BOX_DENY` names (see `probe`) and that it cannot do without.
  */
 export declare function plan(command: readonly string[], options?: SpawnOptions): Plan;
 
@@ -535,17 +595,31 @@ export interface Join {
 }
 /** `MOUNT_ATTR_…` by name (mount_setattr(2)). */
 export type Attribute = 'readOnly' | 'nosuid' | 'nodev' | 'noexec' | 'noatime' | 'nosymfollow';
-export type PrepareStep = {
+interface ClonedMount {
+    readonly recursive: boolean;
+    readonly attributes: readonly Attribute[];
+    /** The user namespace whose ids the files are shown with. */
+    readonly idMap?: SlotReference | undefined;
+    /** Whether the child clones it, as where the caller cannot. */
+    readonly noClone?: boolean | undefined;
+}
+/** The folders of an overlay, of those that are read the uppermost first. */
+interface OverlayFolders {
+    readonly lowers: readonly string[];
+    /** Both or none. */
+    readonly upper?: string | undefined;
+    readonly work?: string | undefined;
+    readonly attributes: readonly Attribute[];
+}
+export type PrepareStep = ({
     readonly do: 'source';
     readonly path: string;
-    readonly recursive: boolean;
-    readonly attributes: readonly Attribute[];
-} | {
+} & ClonedMount) | ({
     readonly do: 'tree';
     readonly slot: SlotReference;
-    readonly recursive: boolean;
-    readonly attributes: readonly Attribute[];
-} | {
+} & ClonedMount) | ({
+    readonly do: 'overlay';
+} & OverlayFolders) | {
     readonly do: 'device';
     readonly path: string;
     readonly type: 'char' | 'block';
@@ -613,7 +687,11 @@ export type EnterStep = {
     readonly recursive: boolean;
     readonly attributes: readonly Attribute[];
     readonly propagation?: string | undefined;
-} | {
+} | ({
+    readonly do: 'overlay';
+    readonly target: string;
+    readonly propagation?: string | undefined;
+} & OverlayFolders) | {
     readonly do: 'attributes';
     readonly target: string;
     readonly recursive: boolean;
@@ -730,20 +808,28 @@ export interface PlanData {
     readonly command: readonly string[];
     readonly environment: readonly string[];
 }
+export {};
 
 // probe.d.ts
 import { BoxError } from '@box/core';
+import { type FeatureName } from './features.ts';
 /** One thing that a launch can need of the kernel and of the caller's privileges. */
 export interface Feature {
-    readonly name: string;
+    readonly name: FeatureName | 'launcher';
+    /** What it is, in a line. */
+    readonly what: string;
     /** Whether it is there, for this caller, here and now. */
     readonly available: boolean;
-    /** Why it is not: what was tried and what the kernel answered. */
+    /** Why it is not: what was tried and what the kernel answered, or that `BOX_DENY` names it. */
     readonly reason?: BoxError;
+    /** What a plan does without it. Where nothing stands here a plan that needs it is refused, or fails. */
+    readonly fallback?: string;
 }
 /**
  * Tries what a launch can need, each by a short-lived child that does it and ends, and says what is there.
- * The namespaces are tried as this caller would use them: an ordinary user's come with a new user namespace.
+ * The namespaces are tried as this caller would use them: an ordinary user's come with a new user namespace. What the environment variable
+ * `BOX_DENY` names is taken for absent, here and by `plan`: names of features with commas between them.
+ * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` where `BOX_DENY` names something else.
  */
 export declare function probe(): Promise<readonly Feature[]>;
 

@@ -7,8 +7,15 @@ const privilege = 'it takes a privilege in the user namespace that the process i
 /** What to do about the failure of a step, by the step's name: those of the plan, and what a launch does around them. */
 const hints: Readonly<Record<string, Hint>> = {
   'open the descriptors': 'a descriptor that is passed on must be open until spawn() has resolved',
-  "open the mount's source": 'the source of a bind mount must be there, and the caller must be able to reach it',
+  "open the mount's source": ({ syscall }) =>
+    syscall === 'mount_setattr'
+      ? 'other ids can be shown only by who has CAP_SYS_ADMIN over the file system, of one that can do it: ext4, xfs, btrfs, tmpfs from Linux 6.3, not overlayfs'
+      : 'the source of a bind mount must be there, and the caller must be able to reach it',
   'clone the root': 'a root is a descriptor of a mount or a folder that is open until spawn() has resolved',
+  'make the overlay': ({ syscall }) =>
+    syscall === 'open'
+      ? 'each folder must be there, and the process that makes the overlay must be able to reach it'
+      : 'upper and work must be empty or of an earlier overlay, and on one file system that overlayfs can write to, which overlayfs itself is not',
   'open the device': 'in a user namespace a device is bound: the host must have it at this path, with this number',
   'open the cgroup': ({ errno }) =>
     errno === 'ENOENT' ? 'make the cgroup before the process' : 'give the folder of a cgroup that the caller may put processes in',

@@ -1,4 +1,5 @@
 export * from './capabilities.ts'
+export type { FeatureName } from './features.ts'
 export * from './handle.ts'
 export * from './landlock.ts'
 export { launch, spawn } from './launch.ts'

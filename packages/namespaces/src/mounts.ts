@@ -1,4 +1,5 @@
 import type { Size } from '@box/core'
+import type { NamespaceTarget } from './options.ts'
 
 /** How mounts and unmounts reach other mount namespaces (mount_namespaces(7)). The `r` forms hold for all mounts below, too. */
 export type Propagation = 'private' | 'slave' | 'shared' | 'unbindable' | 'rprivate' | 'rslave' | 'rshared' | 'runbindable'
@@ -22,6 +23,40 @@ export interface BindMount extends MountAttributes {
   readonly source: string | { readonly fd: number }
   /** Whether mounts below the source are brought along. Default: true. The attributes then hold for all of them. */
   readonly recursive?: boolean | undefined
+  /**
+   * Shows the files with the ids that this user namespace gives to them (mount_setattr(2), "ID-mapped mounts"): a file of its id 0 is, outside, of
+   * the id that 0 is mapped to. A `Namespace`, or what `createUserNamespace` gives. The caller needs CAP_SYS_ADMIN over the file system, which must be one
+   * that can do it (ext4, xfs, btrfs; tmpfs from Linux 6.3; not overlayfs). Default: as they are.
+   */
+  readonly userNamespace?: NamespaceTarget | undefined
+}
+
+/**
+ * Folders of the caller's over one another (overlayfs). It is made by the caller where that is root, and otherwise in the process's user
+ * namespace, which needs Linux 5.11. Device nodes in it cannot be opened.
+ */
+export interface OverlayMount extends MountAttributes {
+  readonly type: 'overlay'
+  /** The folders that are read, the uppermost first: at least one, and without `upper` two. At most 500. */
+  readonly lowers: readonly string[]
+  /** The folder that is written. Default: none, nothing can be. */
+  readonly upper?: string | undefined
+  /** An empty folder on the file system of `upper`, in which overlayfs works. Both are given, or none. */
+  readonly work?: string | undefined
+}
+
+/** The processes of the pid namespace, and the kernel's state (proc(5)). */
+export interface ProcMount extends MountAttributes {
+  readonly type: 'proc'
+  /**
+   * What is seen of other users' processes: all (`off`), that they are there (`noaccess`), nothing (`invisible`), or only those that may be
+   * traced, whoever's they are (`ptraceable`). Default: `off`.
+   */
+  readonly hidepid?: 'off' | 'noaccess' | 'invisible' | 'ptraceable' | undefined
+  /** The group that `hidepid` does not hold for. Default: 0. */
+  readonly gid?: number | undefined
+  /** `pid`: only processes are shown, and nothing of the kernel. Default: all. */
+  readonly subset?: 'pid' | undefined
 }
 
 /** An empty file system in memory (tmpfs(5)). */
@@ -46,12 +81,12 @@ export interface DevptsMount extends MountAttributes {
   readonly ptmxmode?: number | undefined
 }
 
-/** File systems that show a namespace: processes, the kernel's objects, message queues, cgroups (v1 and v2 as the host has them). */
+/** File systems that show a namespace: the kernel's objects, message queues, cgroups (v1 and v2 as the host has them). */
 export interface KernelMount extends MountAttributes {
-  readonly type: 'proc' | 'sysfs' | 'mqueue' | 'cgroup'
+  readonly type: 'sysfs' | 'mqueue' | 'cgroup'
 }
 
-export type Mount = BindMount | TmpfsMount | DevptsMount | KernelMount
+export type Mount = BindMount | OverlayMount | TmpfsMount | DevptsMount | ProcMount | KernelMount
 
 /** A device node (mknod(2)), or a fifo. In a user namespace, where none can be made, the host's node of that number is bound. */
 export interface Device {

@@ -1,7 +1,7 @@
 import type { OptionNames } from '@box/core'
 import type { Capabilities } from './capabilities.ts'
 import type { Landlock, LandlockPath } from './landlock.ts'
-import type { BindMount, Device, DevptsMount, KernelMount, Mount, TmpfsMount } from './mounts.ts'
+import type { BindMount, Device, DevptsMount, KernelMount, OverlayMount, ProcMount, TmpfsMount } from './mounts.ts'
 import type { ResourceLimit, SpawnOptions, TerminalSize, User } from './options.ts'
 import type { IoPriority, MemoryPolicy, Scheduler } from './scheduling.ts'
 
@@ -64,12 +64,15 @@ const kernelMount: OptionNames<KernelMount> = attributes
 export const mountOptions: {
   readonly bind: OptionNames<BindMount>
   readonly tmpfs: OptionNames<TmpfsMount>
+  readonly overlay: OptionNames<OverlayMount>
   readonly devpts: OptionNames<DevptsMount>
-} & Readonly<Record<Exclude<Mount['type'], 'bind' | 'tmpfs' | 'devpts'>, OptionNames<KernelMount>>> = {
-  bind: { ...attributes, source: true, recursive: true },
+  readonly proc: OptionNames<ProcMount>
+} & Readonly<Record<KernelMount['type'], OptionNames<KernelMount>>> = {
+  bind: { ...attributes, source: true, recursive: true, userNamespace: true },
+  overlay: { ...attributes, lowers: true, upper: true, work: true },
   tmpfs: { ...attributes, size: true, mode: true, uid: true, gid: true },
   devpts: { ...attributes, gid: true, mode: true, ptmxmode: true },
-  proc: kernelMount,
+  proc: { ...attributes, hidepid: true, gid: true, subset: true },
   sysfs: kernelMount,
   mqueue: kernelMount,
   cgroup: kernelMount,

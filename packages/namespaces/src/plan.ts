@@ -37,11 +37,13 @@ const recent = new Recent<Common>()
 
 /**
  * Compiles a command and its options to a plan. Nothing is opened and nothing is started.
- * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` for an option with a value that cannot be, `ERR_BOX_PERMISSION` for id maps that the caller cannot have.
+ * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` for an option with a value that cannot be, `ERR_BOX_PERMISSION` for id maps that the caller cannot
+ * have, `ERR_BOX_UNSUPPORTED` for a feature that `BOX_DENY` names (see `probe`) and that it cannot do without.
  */
 export function plan(command: readonly string[], options: SpawnOptions = {}): Plan {
   const context = currentContext()
-  const known = recent.find(command, options, context)
+  // What is denied is denied to what was compiled before, too.
+  const known = context.denied().size === 0 ? recent.find(command, options, context) : undefined
   if (known !== undefined) return new Plan(withGroups(known, groupsOf(options)), options.timeout)
   // What the host is asked it may answer in another way the next time.
   let asksHost = false
@@ -56,6 +58,6 @@ export function plan(command: readonly string[], options: SpawnOptions = {}): Pl
       return context.forbidsGroups(pid)
     },
   })
-  if (!asksHost) recent.keep(command, options, context, commonOf(data))
+  if (!asksHost && context.denied().size === 0) recent.keep(command, options, context, commonOf(data))
   return new Plan(data, options.timeout)
 }

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs'
 import type { IdMapping, UserNamespaceTarget } from '@box/core'
 import { native } from '@box/native'
 import { currentContext } from './plan/context.ts'
-import { chooseMaps } from './plan/maps.ts'
+import { chooseMaps, grantedTo } from './plan/maps.ts'
 import { explained } from './refused.ts'
 
 /** A user namespace that no process needs to be in. It is there until it is closed, and as long as somebody uses it. */
@@ -20,7 +20,7 @@ export interface UserNamespace extends UserNamespaceTarget {
  * @throws BoxError `ERR_BOX_PERMISSION` for a user without a range, `ERR_BOX_UNSUPPORTED` where newuidmap is missing or without privilege.
  */
 export function subordinateIds(): { readonly uidMappings: readonly IdMapping[]; readonly gidMappings: readonly IdMapping[] } {
-  const { uidMappings, gidMappings } = currentContext().subordinateIds()
+  const { uidMappings, gidMappings } = grantedTo(currentContext())
   return { uidMappings, gidMappings }
 }
 

@@ -6,9 +6,9 @@ import { asRoot } from './support/run.ts'
 
 test('what the probe says of a namespace is what a launch meets', async () => {
   const features = await probe()
-  expect(features.find(({ name }) => name === 'launcher')).toEqual({ name: 'launcher', available: true })
+  expect(features.find(({ name }) => name === 'launcher')).toMatchObject({ name: 'launcher', available: true })
   for (const kind of ['user', 'uts', 'network'] as const) {
-    const feature = features.find(({ name }) => name === `${kind} namespace`)
+    const feature = features.find(({ name }) => name === `${kind}-namespace`)
     const launched = await spawn(['true'], { namespaces: process.getuid?.() === 0 ? [kind] : ['user', kind] }).then(
       async (child) => (await child.exited).exitCode === 0,
       () => false,
@@ -26,8 +26,8 @@ asRoot('as an ordinary user', () => {
       cwd: join(__dirname, 'support'),
     })
     const features: [string, boolean, string | null][] = JSON.parse(stdout)
-    expect(features).toContainEqual(['range of ids', false, 'ERR_BOX_PERMISSION'])
-    expect(features).toContainEqual(['user namespace', true, null])
-    expect(features).toContainEqual(['fresh /proc', true, null])
+    expect(features).toContainEqual(['id-ranges', false, 'ERR_BOX_PERMISSION'])
+    expect(features).toContainEqual(['user-namespace', true, null])
+    expect(features).toContainEqual(['proc', true, null])
   })
 })

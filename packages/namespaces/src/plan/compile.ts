@@ -1,4 +1,6 @@
 import { refuseUnknownOptions } from '@box/core'
+import { refuseDenied } from '../features.ts'
+import type { Landlock } from '../landlock.ts'
 import { spawnOptions } from '../option-names.ts'
 import type { SpawnOptions, StandardStream } from '../options.ts'
 import { type PlanContext, currentContext } from './context.ts'
@@ -53,10 +55,10 @@ export function compile(command: readonly string[], options: SpawnOptions, conte
   compileIdentity(options, namespaces, privileged, draft)
   if (noNewPrivileges) {
     draft.add({ do: 'noNewPrivileges' })
-    if (options.landlock !== undefined) draft.add(landlockStep(options.landlock))
+    if (options.landlock !== undefined) restrict(options.landlock, context, draft)
     compileFilter(options, draft)
   }
-  return {
+  const plan: PlanData = {
     detached: options.detached ?? false,
     init: options.init ?? false,
     denySetgroups: namespaces.maps?.writer === 'self',
@@ -75,6 +77,8 @@ export function compile(command: readonly string[], options: SpawnOptions, conte
     command: command.map((argument) => text('command', argument)),
     environment: environmentOf(options.env ?? defaultEnvironment),
   }
+  refuseDenied(plan, context.denied())
+  return plan
 }
 
 function timeoutOf(timeout: number): void {
@@ -105,6 +109,11 @@ function compileStreams(options: SpawnOptions, draft: Draft): (number | 'termina
         throw invalid('stdio', stream, "'pipe', 'inherit', 'ignore' or a descriptor")
     }
   })
+}
+
+function restrict(landlock: Landlock, context: PlanContext, draft: Draft): void {
+  const step = landlockStep(landlock, context.denied())
+  if (step !== undefined) draft.add(step)
 }
 
 function compileFilter({ seccomp }: SpawnOptions, draft: Draft): void {

@@ -1,6 +1,7 @@
 import { type IdMapping, fromNative } from '@box/core'
 import { native } from '@box/native'
 import { existsSync, readFileSync } from 'node:fs'
+import { deniedFeatures, type FeatureName } from '../features.ts'
 
 /** A cgroup hierarchy of v1 as it is mounted: the folder's name, and what names the hierarchy to mount(2). */
 export interface Hierarchy {
@@ -32,19 +33,23 @@ export interface PlanContext {
   readonly forbidsGroups: (pid: number) => boolean
   /** Whether the kernel has time namespaces. */
   readonly timeNamespaces: () => boolean
+  /** The features that are to be taken for absent. */
+  readonly denied: () => ReadonlySet<FeatureName>
   /** How cgroups are mounted below /sys/fs/cgroup. */
   readonly cgroups: () => { readonly unified: 'only' | 'beside' | 'none'; readonly v1: readonly Hierarchy[] }
 }
 
 /** The caller's, as it is now. */
 export function currentContext(): PlanContext {
+  const denied = deniedFeatures()
   return {
     uid: process.geteuid?.() ?? 0,
     gid: process.getegid?.() ?? 0,
     cwd: process.cwd(),
     subordinateIds: grantedIds,
     forbidsGroups: deniesSetgroups,
-    timeNamespaces: hasTimeNamespaces,
+    timeNamespaces: () => !denied.has('time-namespace') && hasTimeNamespaces(),
+    denied: () => denied,
     cgroups: mountedCgroups,
   }
 }
@@ -107,4 +112,20 @@ function hierarchyParameters(options: string): [string, string][] {
     return [name, value]
   })
   return parameters.some(([, value]) => value === '') ? parameters : [['none', ''], ...parameters]
+}
+
+/**
+ * The folder of the v2 group that a process is in, of what is mounted (proc_pid_cgroup(5), proc_pid_mountinfo(5)); undefined where its hierarchy
+ * is not mounted, or only a part of it in which the group is not.
+ */
+export function groupFolder(cgroup: string, mountinfo: string): string | undefined {
+  const group = /^0::(.*)$/m.exec(cgroup)?.[1]
+  for (const line of mountinfo.split('\n')) {
+    const [before, after] = line.split(' - ')
+    const [, , , root, target] = before?.split(' ') ?? []
+    if (group === undefined || root === undefined || target === undefined || after?.startsWith('cgroup2 ') !== true) continue
+    const top = root === '/' ? '' : root
+    if (group === root || group.startsWith(`${top}/`)) return `${target}${group.slice(top.length)}`
+  }
+  return undefined
 }

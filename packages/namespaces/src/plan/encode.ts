@@ -136,15 +136,22 @@ function prepareStep(writer: Writer, step: PrepareStep, slot: SlotNumber): void 
   switch (step.do) {
     case 'source':
       writer.u8(1)
-      writer.u32(step.recursive ? 1 : 0)
+      writer.u32(cloneOptions(step))
       writer.u64(attributesOf(step.attributes))
+      writer.u16(step.idMap === undefined ? noSlot : slot(step.idMap))
       writer.string(step.path)
       break
     case 'tree':
       writer.u8(2)
       writer.u16(slot(step.slot))
-      writer.u32(step.recursive ? 1 : 0)
+      writer.u32(cloneOptions(step))
       writer.u64(attributesOf(step.attributes))
+      writer.u16(step.idMap === undefined ? noSlot : slot(step.idMap))
+      break
+    case 'overlay':
+      writer.u8(4)
+      writer.u64(attributesOf(step.attributes))
+      overlayFolders(writer, step)
       break
     case 'device':
       writer.u8(3)
@@ -154,6 +161,19 @@ function prepareStep(writer: Writer, step: PrepareStep, slot: SlotNumber): void 
       writer.string(step.path)
       break
   }
+}
+
+function cloneOptions({ recursive: below, noClone }: Extract<PrepareStep, { do: 'source' | 'tree' }>): number {
+  return (below ? 1 : 0) | (noClone === true ? 4 : 0)
+}
+
+function overlayFolders(
+  writer: Writer,
+  { lowers, upper, work }: Extract<PrepareStep, { do: 'overlay' }> | Extract<EnterStep, { do: 'overlay' }>,
+): void {
+  writer.list(lowers, (path) => writer.string(path))
+  writer.string(upper ?? '')
+  writer.string(work ?? '')
 }
 
 function enterStep(writer: Writer, step: EnterStep, slot: SlotNumber): void {
@@ -342,6 +362,13 @@ function enterStep(writer: Writer, step: EnterStep, slot: SlotNumber): void {
     case 'sessionKeyring':
       writer.u8(35)
       writer.string(step.name)
+      break
+    case 'overlay':
+      writer.u8(37)
+      writer.u64(attributesOf(step.attributes))
+      writer.u32(propagationOf(step.propagation))
+      writer.string(step.target)
+      overlayFolders(writer, step)
       break
   }
 }

@@ -65,12 +65,26 @@ function mapWords(map: string): string {
 function prepareText(step: PrepareStep, name: Name): string {
   switch (step.do) {
     case 'source':
-      return `open ${step.path} as a mount${extras(step.attributes)}`
+      return `open ${step.path} as a mount${extras([...step.attributes, ...clonedWords(step, name)])}`
     case 'tree':
-      return `clone the mount ${name(step.slot)}${extras(step.attributes)}`
+      return `clone the mount ${name(step.slot)}${extras([...step.attributes, ...clonedWords(step, name)])}`
+    case 'overlay':
+      return overlayText(step)
     case 'device':
       return `open the ${step.type} device ${step.path}, checked to be ${step.major}:${step.minor}`
   }
+}
+
+function clonedWords({ idMap, noClone }: Extract<PrepareStep, { do: 'source' | 'tree' }>, name: Name): string[] {
+  return [...(idMap === undefined ? [] : [`ids of ${name(idMap)}`]), ...(noClone === true ? ['cloned by the child'] : [])]
+}
+
+function overlayText({
+  lowers,
+  upper,
+  attributes,
+}: Extract<PrepareStep, { do: 'overlay' }> | Extract<EnterStep, { do: 'overlay' }>): string {
+  return `overlay of ${[...(upper === undefined ? [] : [`${upper}, written`]), ...lowers].join(' over ')}${extras(attributes)}`
 }
 
 function extras(words: readonly string[]): string {
@@ -103,6 +117,8 @@ function enterText(step: EnterStep, name: Name): string {
       return `mount ${step.kind} at ${step.target}${extras([...step.parameters.map(([key, value]) => (value === '' ? key : `${key}=${value}`)), ...step.attributes])}`
     case 'bind':
       return `bind ${step.source === '' ? name(step.slot) : step.source} at ${step.target}${extras(step.attributes)}`
+    case 'overlay':
+      return `${overlayText(step)} at ${step.target}`
     case 'attributes':
       return `make ${step.target} ${step.attributes.join(', ')}`
     case 'device':

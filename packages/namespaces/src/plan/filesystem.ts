@@ -1,8 +1,9 @@
 import { parseSize, refuseUnknownOptions } from '@box/core'
 import { resolve } from 'node:path'
-import { type Device, type Mount, type MountAttributes, standardDevices, standardMounts } from '../mounts.ts'
+import { type Device, type Mount, type MountAttributes, type OverlayMount, standardDevices, standardMounts } from '../mounts.ts'
+import { Namespace } from '../namespace.ts'
 import { deviceOptions, mountOptions } from '../option-names.ts'
-import type { SpawnOptions } from '../options.ts'
+import type { NamespaceTarget, SpawnOptions } from '../options.ts'
 import type { PlanContext } from './context.ts'
 import type { Draft } from './draft.ts'
 import { absolute, id, invalid, text, whole } from './invalid.ts'
@@ -22,7 +23,8 @@ export function compileFilesystem(options: SpawnOptions, namespaces: Namespaces,
   const propagation = options.rootPropagation ?? 'rprivate'
   // Nothing that happens here may reach outside, whatever is asked for inside.
   draft.add({ do: 'propagation', propagation: /slave|shared/.test(propagation) ? 'rslave' : 'rprivate' })
-  if (options.root !== undefined) draft.add({ do: 'root', slot: rootTree(options.root.fd, draft), source: options.root.path ?? '' })
+  if (options.root !== undefined)
+    draft.add({ do: 'root', slot: rootTree(options.root.fd, context, draft), source: options.root.path ?? '' })
   const filesystem = new Filesystem(namespaces, context, draft)
   for (const mount of options.mounts ?? defaultMounts(options, namespaces)) filesystem.mount(mount)
   const devices = options.devices ?? (options.root === undefined ? [] : standardDevices)
@@ -36,8 +38,13 @@ export function compileFilesystem(options: SpawnOptions, namespaces: Namespaces,
   for (const path of options.maskedPaths ?? []) draft.add({ do: 'mask', path: absolute('maskedPaths', path) })
 }
 
-function rootTree(fd: number, draft: Draft): SlotReference {
-  return draft.open({ do: 'tree', slot: draft.giveFd(fd), recursive: true, attributes: [] })
+function rootTree(fd: number, context: PlanContext, draft: Draft): SlotReference {
+  return draft.open({ do: 'tree', slot: draft.giveFd(fd), recursive: true, attributes: [], ...cloning(context, undefined) })
+}
+
+/** Who clones a mount: the caller, where it may. Other ids can be shown only by the caller. */
+function cloning(context: PlanContext, idMap: SlotReference | undefined): { readonly noClone?: true } {
+  return idMap === undefined && context.denied().has('mount-clone') ? { noClone: true } : {}
 }
 
 /** Without a root of its own a process keeps the caller's files, and sees the processes of its own pid namespace. */
@@ -62,7 +69,7 @@ class Filesystem {
     const target = absolute('mounts.target', mount.target)
     switch (mount.type) {
       case 'bind':
-        this.#bind(mount.source, mount, mount.recursive ?? true)
+        this.#bind(mount.source, mount, mount.recursive ?? true, mount.userNamespace)
         break
       case 'tmpfs':
         this.#add('tmpfs', mount, [
@@ -80,12 +87,21 @@ class Filesystem {
           ...parameter('gid', identifier('mounts.gid', mount.gid)),
         ])
         break
+      case 'overlay':
+        this.#overlay(mount, target)
+        break
       case 'proc':
-        this.#add('proc', mount, [])
+        this.#add('proc', mount, [
+          ...parameter('hidepid', oneOf('mounts.hidepid', visibilities, mount.hidepid)),
+          ...parameter('gid', identifier('mounts.gid', mount.gid)),
+          ...parameter('subset', oneOf('mounts.subset', ['pid'], mount.subset)),
+        ])
         break
       case 'sysfs':
       case 'mqueue':
-        this.#add(mount.type, mount, [], true)
+        // Where the kernel refuses a new one, the caller's is bound; but not every machine has an mqueue mounted.
+        if (mount.type === 'sysfs' && this.#context.denied().has('sysfs')) this.#bind('/sys', mount, true)
+        else this.#add(mount.type, mount, [], true)
         break
       case 'cgroup':
         this.#cgroups(mount, target)
@@ -98,15 +114,39 @@ class Filesystem {
     this.#draft.add({ do: 'mount', kind, target, parameters, attributes: attributesOf(mount), propagation, orBind })
   }
 
-  #bind(source: string | { readonly fd: number }, mount: MountAttributes, recursive: boolean): void {
+  #bind(source: string | { readonly fd: number }, mount: MountAttributes, recursive: boolean, userNamespace?: NamespaceTarget): void {
     const attributes = attributesOf(mount)
     const path = typeof source === 'string' ? resolve(this.#context.cwd, text('mounts.source', source)) : ''
+    if (userNamespace instanceof Namespace && userNamespace.kind !== 'user')
+      throw invalid('mounts.userNamespace', `a ${userNamespace.kind} namespace`, 'a user namespace')
+    const idMap = userNamespace === undefined ? undefined : this.#draft.giveFd(userNamespace.fd)
+    const how = { recursive, attributes, idMap, ...cloning(this.#context, idMap) }
     const slot =
       typeof source === 'string'
-        ? this.#draft.open({ do: 'source', path, recursive, attributes })
-        : this.#draft.open({ do: 'tree', slot: this.#draft.giveFd(source.fd), recursive, attributes })
+        ? this.#draft.open({ do: 'source', path, ...how })
+        : this.#draft.open({ do: 'tree', slot: this.#draft.giveFd(source.fd), ...how })
     const { target, propagation } = mount
     this.#draft.add({ do: 'bind', slot, source: path, target, recursive, attributes, propagation })
+  }
+
+  #overlay(mount: OverlayMount, target: string): void {
+    const { upper, work, propagation } = mount
+    const folder = (option: string, path: string): string => resolve(this.#context.cwd, text(option, path))
+    if ((upper === undefined) !== (work === undefined)) throw invalid('mounts.upper', 'one of upper and work', 'complete: both, or none')
+    const least = upper === undefined ? 2 : 1
+    if (mount.lowers.length < least || mount.lowers.length > 500)
+      throw invalid('mounts.lowers', `a list of ${mount.lowers.length}`, `a list of ${least} to 500 folders`)
+    const folders = {
+      lowers: mount.lowers.map((path) => folder('mounts.lowers', path)),
+      ...(upper === undefined || work === undefined ? {} : { upper: folder('mounts.upper', upper), work: folder('mounts.work', work) }),
+      attributes: attributesOf(mount),
+    }
+    if (this.#context.uid !== 0) {
+      this.#draft.add({ do: 'overlay', target, propagation, ...folders })
+      return
+    }
+    const slot = this.#draft.open({ do: 'overlay', ...folders })
+    this.#draft.add({ do: 'bind', slot, source: '', target, recursive: false, attributes: [], propagation })
   }
 
   /** The hierarchies as the host has them, each seen from the process's own group. */
@@ -142,7 +182,7 @@ class Filesystem {
     const minor = whole('devices.minor', device.minor ?? 0, 0, 0xfffff)
     const mode = whole('devices.mode', device.mode ?? 0o666, 0, 0o7777)
     const [uid, gid] = [id('devices.uid', device.uid ?? 0), id('devices.gid', device.gid ?? 0)]
-    const bound = this.#namespaces.foreignUser && type !== 'fifo'
+    const bound = (this.#namespaces.foreignUser || this.#context.denied().has('device-nodes')) && type !== 'fifo'
     const slot = bound ? this.#draft.open({ do: 'device', path, type, major, minor }) : undefined
     this.#draft.add({ do: 'device', path, type, major, minor, mode, uid, gid, slot })
   }
@@ -173,6 +213,13 @@ function attributesOf(mount: MountAttributes): readonly Attribute[] {
 
 function parameter(name: string, value: string | undefined): readonly (readonly [string, string])[] {
   return value === undefined ? [] : [[name, value]]
+}
+
+const visibilities = ['off', 'noaccess', 'invisible', 'ptraceable'] as const
+
+function oneOf<Name extends string>(option: string, names: readonly Name[], name: Name | undefined): Name | undefined {
+  if (name !== undefined && !names.includes(name)) throw invalid(option, name, `one of ${names.join(', ')}`)
+  return name
 }
 
 function octal(option: string, mode: number | undefined): string | undefined {

@@ -1,4 +1,5 @@
 import { refuseUnknownOptions } from '@box/core'
+import type { FeatureName } from '../features.ts'
 import { type Landlock, type LandlockFileRight, landlockFileRights } from '../landlock.ts'
 import { landlockOptions, landlockPathOptions } from '../option-names.ts'
 import { absolute, invalid, whole } from './invalid.ts'
@@ -8,8 +9,21 @@ const bind = 1n
 const connect = 2n
 const scopeBits = { abstractUnixSockets: 1n, signals: 2n } as const
 
-/** The step that restricts the process. */
-export function landlockStep(landlock: Landlock): LandlockStep {
+/** The rights on files that the first version of landlock knows (Linux 5.13). */
+export const firstFileRights = 0x1fffn
+
+/** The step that restricts the process; undefined where nothing is left of it without what is denied. */
+export function landlockStep(landlock: Landlock, denied: ReadonlySet<FeatureName>): LandlockStep | undefined {
+  const step = wholeStep(landlock)
+  if (!step.bestEffort) return step
+  if (denied.has('landlock')) return undefined
+  const files = denied.has('landlock-newer-rights') ? step.files & firstFileRights : step.files
+  const network = denied.has('landlock-network') ? 0n : step.network
+  const scopes = denied.has('landlock-scopes') ? 0n : step.scopes
+  return (files | network | scopes) === 0n ? undefined : { ...step, files, network, scopes }
+}
+
+function wholeStep(landlock: Landlock): LandlockStep {
   refuseUnknownOptions('landlock', landlock, landlockOptions)
   const { files, bindTcp, connectTcp, scopes } = landlock
   for (const file of files ?? []) refuseUnknownOptions('landlock.files', file, landlockPathOptions)

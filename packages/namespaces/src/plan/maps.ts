@@ -1,6 +1,7 @@
 import { BoxError, type IdMapping } from '@box/core'
+import { denied } from '../features.ts'
 import type { SpawnOptions } from '../options.ts'
-import type { PlanContext } from './context.ts'
+import type { PlanContext, SubordinateIds } from './context.ts'
 import { id, invalid, whole } from './invalid.ts'
 
 /** The maps of a new user namespace, and who writes them: user_namespaces(7) says who may. */
@@ -35,10 +36,16 @@ export function chooseMaps(given: Pick<SpawnOptions, 'uidMappings' | 'gidMapping
   if (uid === undefined || gid === undefined) return subordinateMaps(context) ?? selfMaps(context)
   const maps = { uid: checkedMap('uidMappings', uid), gid: checkedMap('gidMappings', gid) }
   if (isSelf(maps.uid, context.uid) && isSelf(maps.gid, context.gid)) return { ...maps, writer: 'self' }
-  const { name, uidMappings, gidMappings, newuidmap, newgidmap } = context.subordinateIds()
+  const { name, uidMappings, gidMappings, newuidmap, newgidmap } = grantedTo(context)
   requireGranted('uidMappings', maps.uid, uidMappings, name)
   requireGranted('gidMappings', maps.gid, gidMappings, name)
   return { ...maps, writer: [newuidmap, newgidmap] }
+}
+
+/** The ids that the caller may map beside its own. */
+export function grantedTo(context: PlanContext): SubordinateIds {
+  if (context.denied().has('id-ranges')) throw denied('id-ranges')
+  return context.subordinateIds()
 }
 
 function selfMaps({ uid, gid }: PlanContext): Maps {
@@ -48,7 +55,7 @@ function selfMaps({ uid, gid }: PlanContext): Maps {
 /** Undefined where something stands in the way of more ids than the caller's own. */
 function subordinateMaps(context: PlanContext): Maps | undefined {
   try {
-    const { uidMappings, gidMappings, newuidmap, newgidmap } = context.subordinateIds()
+    const { uidMappings, gidMappings, newuidmap, newgidmap } = grantedTo(context)
     return { uid: uidMappings, gid: gidMappings, writer: [newuidmap, newgidmap] }
   } catch (error) {
     if (error instanceof BoxError) return undefined

@@ -21,9 +21,28 @@ export interface Join {
 /** `MOUNT_ATTR_…` by name (mount_setattr(2)). */
 export type Attribute = 'readOnly' | 'nosuid' | 'nodev' | 'noexec' | 'noatime' | 'nosymfollow'
 
+interface ClonedMount {
+  readonly recursive: boolean
+  readonly attributes: readonly Attribute[]
+  /** The user namespace whose ids the files are shown with. */
+  readonly idMap?: SlotReference | undefined
+  /** Whether the child clones it, as where the caller cannot. */
+  readonly noClone?: boolean | undefined
+}
+
+/** The folders of an overlay, of those that are read the uppermost first. */
+interface OverlayFolders {
+  readonly lowers: readonly string[]
+  /** Both or none. */
+  readonly upper?: string | undefined
+  readonly work?: string | undefined
+  readonly attributes: readonly Attribute[]
+}
+
 export type PrepareStep =
-  | { readonly do: 'source'; readonly path: string; readonly recursive: boolean; readonly attributes: readonly Attribute[] }
-  | { readonly do: 'tree'; readonly slot: SlotReference; readonly recursive: boolean; readonly attributes: readonly Attribute[] }
+  | ({ readonly do: 'source'; readonly path: string } & ClonedMount)
+  | ({ readonly do: 'tree'; readonly slot: SlotReference } & ClonedMount)
+  | ({ readonly do: 'overlay' } & OverlayFolders)
   | { readonly do: 'device'; readonly path: string; readonly type: 'char' | 'block'; readonly major: number; readonly minor: number }
 
 /** What is forbidden by its bits, and the exceptions. */
@@ -68,6 +87,7 @@ export type EnterStep =
       readonly attributes: readonly Attribute[]
       readonly propagation?: string | undefined
     }
+  | ({ readonly do: 'overlay'; readonly target: string; readonly propagation?: string | undefined } & OverlayFolders)
   | { readonly do: 'attributes'; readonly target: string; readonly recursive: boolean; readonly attributes: readonly Attribute[] }
   | {
       readonly do: 'device'

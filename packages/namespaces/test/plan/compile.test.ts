@@ -14,6 +14,7 @@ const root: PlanContext = {
   },
   forbidsGroups: () => true,
   timeNamespaces: () => true,
+  denied: () => new Set(),
   cgroups: () => ({ unified: 'only', v1: [] }),
 }
 const user: PlanContext = { ...root, uid: 1000, gid: 1001 }
@@ -111,6 +112,15 @@ describe('an ordinary user with ranges of ids', () => {
     const user = { uid: 5, gid: 1, additionalGids: [2, 3] }
     const { enter } = compile(['true'], { ...options, user }, granted)
     expect(enter).toContainEqual({ do: 'user', uid: 5, gid: 1, groups: [2, 3] })
+  })
+
+  test('maps itself alone where ranges are denied, and is refused others by the name of the feature', () => {
+    const without: PlanContext = { ...granted, denied: () => new Set(['id-ranges'] as const) }
+    expect(compile(['true'], { namespaces: ['user'] }, without)).toMatchObject({ uidMap: '0 1000 1\n', mappers: [], mapSelf: true })
+    const options = { namespaces: ['user'], uidMappings: one(0, 100010, 100), gidMappings: one(0, 100003, 5) } as const
+    expect(() => compile(['true'], options, without)).toThrow(
+      expect.objectContaining({ code: 'ERR_BOX_UNSUPPORTED', message: expect.stringContaining('"id-ranges"') }),
+    )
   })
 
   test('maps itself alone where it asks for that', () => {

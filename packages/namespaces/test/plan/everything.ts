@@ -23,6 +23,9 @@ export const everything: PlanData = {
     { do: 'source', path: '/etc', recursive: true, attributes: ['readOnly', 'nosuid'] },
     { do: 'tree', slot: { given: 1 }, recursive: false, attributes: ['nodev'] },
     { do: 'device', path: '/dev/null', type: 'char', major: 1, minor: 3 },
+    { do: 'source', path: '/mapped', recursive: false, attributes: [], idMap: { given: 2 }, noClone: true },
+    { do: 'tree', slot: { given: 2 }, recursive: true, attributes: [], idMap: { given: 1 } },
+    { do: 'overlay', lowers: ['/a', '/b'], upper: '/c', work: '/d', attributes: ['nosuid'] },
   ],
   enter: [
     { do: 'become', uid: 1, gid: 2 },
@@ -56,6 +59,7 @@ export const everything: PlanData = {
       attributes: ['readOnly'],
       propagation: 'rslave',
     },
+    { do: 'overlay', target: '/over', lowers: ['/e', '/f'], attributes: ['readOnly'], propagation: 'slave' },
     { do: 'attributes', target: '/', recursive: false, attributes: ['readOnly'] },
     { do: 'device', path: '/dev/null', type: 'char', major: 1, minor: 3, mode: 0o666, uid: 4, gid: 5, slot: { prepared: 2 } },
     { do: 'device', path: '/dev/fifo', type: 'fifo', major: 0, minor: 0, mode: 0o600, uid: 0, gid: 0 },

@@ -75,6 +75,13 @@ export class FailingSteps {
           expected: { step: 'clone the root', syscall: 'open_tree', errno: 'EBADF' },
         },
       ],
+      overlay: [
+        {
+          title: 'an overlay of a folder that is not there',
+          plan: of({ namespaces: own, mounts: [{ type: 'overlay', lowers: ['/etc', '/no/such'], target: '/mnt' }] }),
+          expected: { step: 'make the overlay', code: 'ERR_BOX_NOT_FOUND', syscall: 'open', errno: 'ENOENT', path: '/no/such' },
+        },
+      ],
       device: [
         {
           title: 'a device that the host does not have',
@@ -227,6 +234,13 @@ export class FailingSteps {
 
   #files() {
     return {
+      overlay: [
+        {
+          title: 'an overlay in a user namespace of a folder that is not there',
+          plan: steps([{ do: 'overlay', lowers: ['/etc', '/no/such'], target: '/mnt', attributes: [] }], { namespaces: ['user', 'mount'] }),
+          expected: { step: 'make the overlay', code: 'ERR_BOX_NOT_FOUND', syscall: 'open', errno: 'ENOENT', path: '/no/such' },
+        },
+      ],
       propagation: [
         {
           title: 'the propagation of mounts without privilege',

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 
-use box_kernel::overlay::Overlay;
+use box_kernel::overlay::{Overlay, Writable};
 use box_kernel::{Failure, Result, SyscallContext, mount, writable};
 use napi::Env;
 use napi::bindgen_prelude::Object;
@@ -34,7 +34,7 @@ pub fn mount_overlay(env: &Env, options: OverlayOptions) -> napi::Result<Object<
         let lowers = options.lowers.iter().map(|path| place(path)).collect::<Result<Vec<_>>>()?;
         let overlay = Overlay {
             lowers: &lowers,
-            writable: writable.as_ref().map(AsFd::as_fd),
+            writable: writable.as_ref().map(|folder| Writable::Temporary(folder.as_fd())),
             user_namespace: user_namespace.as_ref().map(AsFd::as_fd),
             user_xattr: options.user_xattr,
         };

@@ -100,16 +100,27 @@ pub fn tree(folder: BorrowedFd<'_>, user_namespace: Option<BorrowedFd<'_>>, read
     // Like an overlay, a root is not bound by what the mount forbids that its files happen to lie on.
     let clear = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
     let set = libc::MOUNT_ATTR_NODEV | if read_only { libc::MOUNT_ATTR_RDONLY } else { 0 };
-    set_attributes(tree.as_fd(), MountAttributes { set, clear, ..MountAttributes::default() })?;
+    set_attributes(tree.as_fd(), MountAttributes { set, clear, ..MountAttributes::default() }, false)?;
     Ok(tree)
 }
 
 /// Shows the files of a mount that is not attached yet with the ids that a user namespace gives to them (mount_setattr(2),
 /// "ID-mapped mounts"). Needs CAP_SYS_ADMIN in the namespace of the file system, and kernel 5.12 or later.
 pub fn map_ids(mount: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>) -> Result<()> {
+    map_ids_below(mount, user_namespace, false)
+}
+
+/// As `map_ids`, where it is wanted also of the mounts below.
+pub fn map_ids_below(mount: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>, recursive: bool) -> Result<()> {
     let fd = u64::try_from(user_namespace.as_raw_fd()).map_err(|_| Failure::syscall("mount_setattr", Errno::BADF))?;
-    set_attributes(mount, MountAttributes { set: libc::MOUNT_ATTR_IDMAP, user_namespace: fd, ..MountAttributes::default() })
-        .map_err(|failure| failure.during("id-mapped mount"))
+    let wanted = MountAttributes { set: libc::MOUNT_ATTR_IDMAP, user_namespace: fd, ..MountAttributes::default() };
+    set_attributes(mount, wanted, recursive).map_err(|failure| failure.during("id-mapped mount"))
+}
+
+/// Adds `MOUNT_ATTR_…` to a mount, and to those below it.
+pub fn add_attributes(mount: BorrowedFd<'_>, attributes: u64, recursive: bool) -> Result<()> {
+    let wanted = MountAttributes { set: attributes, clear: box_plan::cleared_with(attributes), ..MountAttributes::default() };
+    set_attributes(mount, wanted, recursive)
 }
 
 /// `struct mount_attr` of linux/mount.h, version 0.
@@ -122,15 +133,17 @@ struct MountAttributes {
     user_namespace: u64,
 }
 
-fn set_attributes(mount: BorrowedFd<'_>, attributes: MountAttributes) -> Result<()> {
+fn set_attributes(mount: BorrowedFd<'_>, attributes: MountAttributes, recursive: bool) -> Result<()> {
+    const AT_RECURSIVE: libc::c_int = 0x8000;
     let empty: &CStr = c"";
+    let flags = if recursive { libc::AT_EMPTY_PATH | AT_RECURSIVE } else { libc::AT_EMPTY_PATH };
     // SAFETY: the path ends with 0, the structure has the size that is passed, and the kernel only reads both.
     let answer = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
             mount.as_fd().as_raw_fd(),
             empty.as_ptr(),
-            libc::AT_EMPTY_PATH,
+            flags,
             std::ptr::from_ref(&attributes),
             size_of::<MountAttributes>(),
         )

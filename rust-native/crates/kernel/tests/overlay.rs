@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use box_kernel::file_ids::FileIds;
 use box_kernel::mount;
-use box_kernel::overlay::Overlay;
+use box_kernel::overlay::{Overlay, Writable};
 use box_kernel::root::Root;
 
 struct Case(PathBuf);
@@ -51,7 +51,8 @@ fn the_upper_takes_what_is_written() {
     let before = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let writable = case.open("box");
     let lowers = case.lowers();
-    let overlay = Overlay { lowers: &lowers, writable: Some(writable.as_fd()), user_namespace: None, user_xattr: false };
+    let overlay =
+        Overlay { lowers: &lowers, writable: Some(Writable::Temporary(writable.as_fd())), user_namespace: None, user_xattr: false };
     let fd = overlay.mount().unwrap();
     let root = Root::new(fd.as_fd());
     assert_eq!(root.read(b"/file", 10).unwrap(), b"two");
@@ -96,7 +97,7 @@ fn a_writable_folder_in_memory_is_bounded() {
         rustix::fs::mkdirat(&memory, folder, rustix::fs::Mode::from_raw_mode(0o755)).unwrap();
     }
     let lowers = case.lowers();
-    let overlay = Overlay { lowers: &lowers, writable: Some(memory.as_fd()), user_namespace: None, user_xattr: false };
+    let overlay = Overlay { lowers: &lowers, writable: Some(Writable::Temporary(memory.as_fd())), user_namespace: None, user_xattr: false };
     let fd = overlay.mount().unwrap();
     let failure = Root::new(fd.as_fd()).write(b"/large", &vec![1; 256 * 1024], 0o644).unwrap_err();
     assert_eq!(failure.errno, Some(libc::ENOSPC));
@@ -107,12 +108,14 @@ fn an_upper_folder_on_an_overlay_is_refused_by_the_kernel_with_its_words() {
     let Some(case) = Case::new() else { return };
     let writable = case.open("box");
     let lowers = case.lowers();
-    let first = Overlay { lowers: &lowers, writable: Some(writable.as_fd()), user_namespace: None, user_xattr: false }.mount().unwrap();
+    let first = Overlay { lowers: &lowers, writable: Some(Writable::Temporary(writable.as_fd())), user_namespace: None, user_xattr: false }
+        .mount()
+        .unwrap();
     let root = Root::new(first.as_fd());
     root.make_folder(b"/nested/upper", 0o755).unwrap();
     root.make_folder(b"/nested/work", 0o755).unwrap();
     let nested = root.open(b"/nested", rustix::fs::OFlags::RDONLY, rustix::fs::Mode::empty()).unwrap();
-    let overlay = Overlay { lowers: &lowers, writable: Some(nested.as_fd()), user_namespace: None, user_xattr: false };
+    let overlay = Overlay { lowers: &lowers, writable: Some(Writable::Temporary(nested.as_fd())), user_namespace: None, user_xattr: false };
     let failure = overlay.mount().unwrap_err();
     assert_eq!(failure.errno, Some(libc::EINVAL), "{failure}");
     assert!(failure.message.contains("upper"), "{failure}");
@@ -137,7 +140,12 @@ fn layers_are_shown_with_the_ids_of_a_user_namespace() {
     let namespace: OwnedFd = fs::File::open(format!("{path}/ns/user")).unwrap().into();
     let writable = case.open("box");
     let lowers = case.lowers();
-    let overlay = Overlay { lowers: &lowers, writable: Some(writable.as_fd()), user_namespace: Some(namespace.as_fd()), user_xattr: false };
+    let overlay = Overlay {
+        lowers: &lowers,
+        writable: Some(Writable::Temporary(writable.as_fd())),
+        user_namespace: Some(namespace.as_fd()),
+        user_xattr: false,
+    };
     let fd = overlay.mount().unwrap();
     drop(holder.stdin.take());
     holder.wait().unwrap();

@@ -139,6 +139,10 @@ impl Child<'_> {
                 let source = self.source(slot, source)?;
                 mount::mount_prepared(self.places()?, source, target, Settings { attributes, propagation, options })
             }
+            Step::Overlay { attributes, propagation, target, ref lowers, upper, work } => {
+                let tree = offer::own_overlay(lowers, upper, work, attributes)?;
+                mount::attach_new(self.places()?, &tree, target, Settings { attributes: 0, propagation, options: 0 })
+            }
             Step::Attributes { options, attributes, target } => {
                 mount::set_attributes(self.root()?, target, Settings { attributes, propagation: 0, options })
             }

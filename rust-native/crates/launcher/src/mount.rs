@@ -32,10 +32,16 @@ impl Settings {
     }
 
     fn apply(self, tree: impl AsFd) -> Result<()> {
-        if self.attributes == 0 && self.propagation == 0 {
+        if self.attributes != 0 {
+            sys::mount_setattr(&tree, self.recursive(), self.attributes, 0).call("mount_setattr")?;
+        }
+        if self.propagation == 0 {
             return Ok(());
         }
-        sys::mount_setattr(tree, self.recursive(), self.attributes, u64::from(self.propagation)).call("mount_setattr")
+        // mount(2) has the recursion among the flags, mount_setattr(2) beside them.
+        let recursion = MountPropagationFlags::REC.bits();
+        let (recursive, propagation) = (self.propagation & recursion != 0, self.propagation & !recursion);
+        sys::mount_setattr(&tree, recursive, 0, u64::from(propagation)).call("mount_setattr")
     }
 }
 
@@ -126,6 +132,12 @@ pub fn mount_new(
     Ok(None)
 }
 
+/// Attaches a mount that was made here to a folder.
+pub fn attach_new(root: &mut Root, tree: &OwnedFd, target: &CStr, settings: Settings) -> Result<()> {
+    settings.apply(tree)?;
+    attach(tree, &root.own.place(&root.folder, target, Kind::Folder).call_at("openat2", target)?, target)
+}
+
 fn strict_folder(root: &mut Root, target: &CStr) -> rustix::io::Result<OwnedFd> {
     root.own.forget();
     match resolve::open_strictly(&root.folder, target, OFlags::PATH | OFlags::DIRECTORY) {
@@ -194,7 +206,7 @@ fn clone_by_path(source: Source<'_>, flags: OpenTreeFlags) -> Result<Tree> {
 /// Attributes of what is mounted at the path.
 pub fn set_attributes(root: BorrowedFd<'_>, target: &CStr, settings: Settings) -> Result<()> {
     let place = resolve::open(root, target, OFlags::PATH).call_at("openat2", target)?;
-    sys::mount_setattr(&place, settings.recursive(), settings.attributes, u64::from(settings.propagation)).call_at("mount_setattr", target)
+    sys::mount_setattr(&place, settings.recursive(), settings.attributes, 0).call_at("mount_setattr", target)
 }
 
 /// Makes a path read-only, by a mount of itself. A path that is not there is passed over.

@@ -38,18 +38,7 @@ pub fn overlay(
     parameters: &[(&CStr, &CStr)],
     answer: &OwnedFd,
 ) -> Result<()> {
-    let context = fsopen(c"overlay", FsOpenFlags::FSOPEN_CLOEXEC).call("fsopen")?;
-    fsconfig_set_string(&context, c"source", c"overlay").call("fsconfig")?;
-    let folder = |path: &CStr| {
-        rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).call_at("open", path)
-    };
-    for path in lowers {
-        set_folder(&context, c"lowerdir+", &folder(path)?).call_at("fsconfig", path)?;
-    }
-    if !upper.is_empty() {
-        set_folder(&context, c"upperdir", &folder(upper)?).call_at("fsconfig", upper)?;
-        set_folder(&context, c"workdir", &folder(work)?).call_at("fsconfig", work)?;
-    }
+    let context = begin_overlay(lowers, upper, work)?;
     let memory = if upper.is_empty() && size > 0 { Some(in_memory(size, &folder(like)?)?) } else { None };
     if let Some(memory) = &memory {
         for (key, name) in [(c"upperdir", c"upper"), (c"workdir", c"work")] {
@@ -58,17 +47,46 @@ pub fn overlay(
             set_folder(&context, key, &opened).call_at("fsconfig", name)?;
         }
     }
-    for (name, value) in parameters {
-        let set = if value.is_empty() { fsconfig_set_flag(&context, *name) } else { fsconfig_set_string(&context, *name, *value) };
-        set.call_at("fsconfig", name)?;
-    }
-    fsconfig_create(&context).call("fsconfig")?;
-    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).call("fsmount")?;
+    let mount = finish_overlay(&context, parameters, MountAttrFlags::empty())?;
     channel::send(answer, &Outcome::Offered, Some(mount.as_fd()));
     if let Some(memory) = &memory {
         channel::send(answer, &Outcome::Offered, Some(memory.as_fd()));
     }
     Ok(())
+}
+
+/// An overlay for this process itself, with marks that a user namespace can write.
+pub fn own_overlay(lowers: &[&CStr], upper: &CStr, work: &CStr, attributes: u64) -> Result<OwnedFd> {
+    let context = begin_overlay(lowers, upper, work)?;
+    let parameters = [(c"userxattr", c""), (c"index", c"off"), (c"xino", c"off"), (c"metacopy", c"off")];
+    let attributes = MountAttrFlags::from_bits_retain(u32::try_from(attributes).unwrap_or(0)) | MountAttrFlags::MOUNT_ATTR_NODEV;
+    finish_overlay(&context, &parameters, attributes)
+}
+
+fn begin_overlay(lowers: &[&CStr], upper: &CStr, work: &CStr) -> Result<OwnedFd> {
+    let context = fsopen(c"overlay", FsOpenFlags::FSOPEN_CLOEXEC).call("fsopen")?;
+    fsconfig_set_string(&context, c"source", c"overlay").call("fsconfig")?;
+    for path in lowers {
+        set_folder(&context, c"lowerdir+", &folder(path)?).call_at("fsconfig", path)?;
+    }
+    if !upper.is_empty() {
+        set_folder(&context, c"upperdir", &folder(upper)?).call_at("fsconfig", upper)?;
+        set_folder(&context, c"workdir", &folder(work)?).call_at("fsconfig", work)?;
+    }
+    Ok(context)
+}
+
+fn folder(path: &CStr) -> Result<OwnedFd> {
+    rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).call_at("open", path)
+}
+
+fn finish_overlay(context: &OwnedFd, parameters: &[(&CStr, &CStr)], attributes: MountAttrFlags) -> Result<OwnedFd> {
+    for (name, value) in parameters {
+        let set = if value.is_empty() { fsconfig_set_flag(context, *name) } else { fsconfig_set_string(context, *name, *value) };
+        set.call_at("fsconfig", name)?;
+    }
+    fsconfig_create(context).call("fsconfig")?;
+    fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, attributes).call("fsmount")
 }
 
 /// A file system in memory with the folders that overlayfs writes to, the upper one with the mode of `like`.

@@ -380,8 +380,9 @@ pub fn sched_setaffinity(mask: &[u64]) -> Result<()> {
 pub fn set_mempolicy(mode: u32, nodes: &[u64]) -> Result<()> {
     // The kernel counts one bit less than it is told.
     let bits = if nodes.is_empty() { 0 } else { nodes.len() * 64 + 1 };
+    let mask = if nodes.is_empty() { std::ptr::null() } else { nodes.as_ptr() };
     // SAFETY: the mask has as many bits as the kernel reads.
-    check(unsafe { libc::syscall(libc::SYS_set_mempolicy, mode, nodes.as_ptr(), bits) }).map(drop)
+    check(unsafe { libc::syscall(libc::SYS_set_mempolicy, mode, mask, bits) }).map(drop)
 }
 
 /// personality(2).

@@ -33,8 +33,14 @@ pub fn decode(bytes: &[u8]) -> Result<Plan<'_>, Malformed> {
 
 fn prepare<'a>(reader: &mut Reader<'a>) -> Result<Prepare<'a>, Malformed> {
     Ok(match reader.u8()? {
-        1 => Prepare::Source { options: reader.u32()?, attributes: reader.u64()?, path: reader.string()? },
-        2 => Prepare::Tree { slot: reader.u16()?, options: reader.u32()?, attributes: reader.u64()? },
+        1 => Prepare::Source { options: reader.u32()?, attributes: reader.u64()?, id_map: reader.u16()?, path: reader.string()? },
+        2 => Prepare::Tree { slot: reader.u16()?, options: reader.u32()?, attributes: reader.u64()?, id_map: reader.u16()? },
+        4 => Prepare::Overlay {
+            attributes: reader.u64()?,
+            lowers: reader.list(Reader::string)?,
+            upper: reader.string()?,
+            work: reader.string()?,
+        },
         3 => Prepare::Device { kind: reader.u32()?, major: reader.u32()?, minor: reader.u32()?, path: reader.string()? },
         _ => return Err(Malformed),
     })
@@ -129,6 +135,14 @@ fn step<'a>(reader: &mut Reader<'a>) -> Result<Step<'a>, Malformed> {
         34 => Step::Personality(reader.u32()?),
         35 => Step::SessionKeyring(reader.string()?),
         36 => Step::OfferTree { attributes: reader.u64()?, path: reader.string()? },
+        37 => Step::Overlay {
+            attributes: reader.u64()?,
+            propagation: reader.u32()?,
+            target: reader.string()?,
+            lowers: reader.list(Reader::string)?,
+            upper: reader.string()?,
+            work: reader.string()?,
+        },
         _ => return Err(Malformed),
     })
 }

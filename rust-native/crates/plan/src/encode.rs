@@ -33,9 +33,14 @@ pub fn encode(plan: &Plan<'_>) -> Vec<u8> {
 
 fn prepare(out: &mut Writer, one: &Prepare<'_>) {
     match *one {
-        Prepare::Source { options, attributes, path } => out.u8(1).u32(options).u64(attributes).string(path),
-        Prepare::Tree { slot, options, attributes } => {
-            out.u8(2).u16(slot).u32(options).u64(attributes);
+        Prepare::Source { options, attributes, id_map, path } => out.u8(1).u32(options).u64(attributes).u16(id_map).string(path),
+        Prepare::Tree { slot, options, attributes, id_map } => {
+            out.u8(2).u16(slot).u32(options).u64(attributes).u16(id_map);
+        }
+        Prepare::Overlay { attributes, ref lowers, upper, work } => {
+            out.u8(4).u64(attributes).list(lowers, |out, path| out.string(path));
+            out.string(upper);
+            out.string(work);
         }
         Prepare::Device { kind, major, minor, path } => out.u8(3).u32(kind).u32(major).u32(minor).string(path),
     }
@@ -143,6 +148,12 @@ fn step(out: &mut Writer, one: &Step<'_>) {
             out.u8(34).u32(value);
         }
         Step::SessionKeyring(name) => out.u8(35).string(name),
+        Step::Overlay { attributes, propagation, target, ref lowers, upper, work } => {
+            out.u8(37).u64(attributes).u32(propagation).string(target);
+            out.list(lowers, |out, path| out.string(path));
+            out.string(upper);
+            out.string(work);
+        }
     }
 }
 

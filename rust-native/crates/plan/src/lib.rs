@@ -46,10 +46,14 @@ pub mod mount_options {
     pub const RECURSIVE: u32 = 1;
     /// Where the kernel refuses a new sysfs, because the network namespace is someone else's, the caller's /sys is bound.
     pub const OR_BIND: u32 = 2;
+    /// The caller does not clone the mount, as if it could not: the child does.
+    pub const NO_CLONE: u32 = 4;
 }
 
 /// What the sender adds for each descriptor of a message, because only it knows how the descriptor could be opened.
 pub mod slot {
+    /// Where a plan names a slot: none.
+    pub const NONE: u16 = u16::MAX;
     /// A descriptor of the caller's, as it is.
     pub const PLAIN: u8 = 0;
     /// A detached mount, ready to be attached.

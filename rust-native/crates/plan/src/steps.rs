@@ -71,6 +71,8 @@ pub enum Prepare<'a> {
         options: u32,
         /// `MOUNT_ATTR_…` to set.
         attributes: u64,
+        /// The slot of the user namespace whose ids the files are shown with, or [`crate::slot::NONE`].
+        id_map: u16,
         /// The path in the caller's mount namespace.
         path: &'a CStr,
     },
@@ -82,6 +84,19 @@ pub enum Prepare<'a> {
         options: u32,
         /// `MOUNT_ATTR_…` to set.
         attributes: u64,
+        /// The slot of the user namespace whose ids the files are shown with, or [`crate::slot::NONE`].
+        id_map: u16,
+    },
+    /// An overlay of folders of the caller's, attached nowhere.
+    Overlay {
+        /// `MOUNT_ATTR_…` to set.
+        attributes: u64,
+        /// The folders that are read, the uppermost first.
+        lowers: Vec<&'a CStr>,
+        /// The folder that is written, or empty.
+        upper: &'a CStr,
+        /// The folder that overlayfs works in, or empty.
+        work: &'a CStr,
     },
     /// A device node of the caller's, checked to have this number.
     Device {
@@ -170,6 +185,21 @@ pub enum Step<'a> {
         source: &'a CStr,
         /// Where.
         target: &'a CStr,
+    },
+    /// An overlay of folders of the caller's, named as this mount namespace has them until the root is entered.
+    Overlay {
+        /// `MOUNT_ATTR_…`.
+        attributes: u64,
+        /// Propagation, or 0.
+        propagation: u32,
+        /// Where.
+        target: &'a CStr,
+        /// The folders that are read, the uppermost first.
+        lowers: Vec<&'a CStr>,
+        /// The folder that is written, or empty.
+        upper: &'a CStr,
+        /// The folder that overlayfs works in, or empty.
+        work: &'a CStr,
     },
     /// Attributes of what is mounted at a path.
     Attributes {
@@ -342,6 +372,7 @@ impl Prepare<'_> {
         match self {
             Self::Source { .. } => "open the mount's source",
             Self::Tree { .. } => "clone the root",
+            Self::Overlay { .. } => "make the overlay",
             Self::Device { .. } => "open the device",
         }
     }
@@ -362,6 +393,7 @@ impl Step<'_> {
             Self::Propagation(_) => "set the propagation",
             Self::Root { .. } => "attach the root",
             Self::Mount { .. } | Self::Bind { .. } => "mount",
+            Self::Overlay { .. } => "make the overlay",
             Self::Attributes { .. } => "set mount attributes",
             Self::Device { .. } => "make a device",
             Self::Link { .. } => "make a link",

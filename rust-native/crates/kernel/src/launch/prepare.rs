@@ -1,7 +1,7 @@
 //! The first half of a plan: what is opened with the caller's privilege, outside.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use box_plan::{Plan, Prepare, mount_options, slot};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, makedev};
@@ -9,6 +9,8 @@ use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 
 use crate::error::{Failure, Result, SyscallContext};
+use crate::mount;
+use crate::overlay::{Overlay, Writable};
 
 /// A slot's descriptor, and how it could be opened: see [`slot`].
 pub type Prepared = (OwnedFd, u8);
@@ -20,18 +22,22 @@ pub fn prepare(plan: &Plan<'_>, given: &[OwnedFd]) -> Result<Vec<Prepared>> {
 
 /// Whether a step names a path of the caller's, whose file system may hang.
 pub fn may_wait(plan: &Plan<'_>) -> bool {
-    plan.prepare.iter().any(|step| matches!(step, Prepare::Source { .. }))
+    plan.prepare.iter().any(|step| matches!(step, Prepare::Source { .. } | Prepare::Overlay { .. }))
 }
 
 fn perform(step: &Prepare<'_>, given: &[OwnedFd]) -> Result<Prepared> {
     match *step {
-        Prepare::Source { options, attributes, path } => source(path, options, attributes),
-        Prepare::Tree { slot, options, attributes } => {
-            let mount = given.get(usize::from(slot)).ok_or(Errno::BADF).syscall("open_tree")?;
-            tree(mount, options, attributes)
+        Prepare::Source { options, attributes, id_map, path } => {
+            let settings = Settings { options, attributes, id_map: id_map_of(id_map, given)? };
+            source(path, settings)
         }
+        Prepare::Tree { slot, options, attributes, id_map } => {
+            let mount = given.get(usize::from(slot)).ok_or(Errno::BADF).syscall("open_tree")?;
+            tree(mount, Settings { options, attributes, id_map: id_map_of(id_map, given)? })
+        }
+        Prepare::Overlay { attributes, ref lowers, upper, work } => overlay(lowers, upper, work, attributes),
         Prepare::Device { kind, major, minor, path } => {
-            let (node, how) = source(path, 0, 0)?;
+            let (node, how) = source(path, Settings { options: 0, attributes: 0, id_map: None })?;
             let found = fstat(&node).syscall("fstat").map_err(|failure| failure.at(path.to_bytes()))?;
             let right = FileType::from_raw_mode(found.st_mode) == FileType::from_raw_mode(kind) && found.st_rdev == makedev(major, minor);
             if right { Ok((node, how)) } else { Err(wrong_device(path, major, minor)) }
@@ -44,50 +50,83 @@ fn wrong_device(path: &CStr, major: u32, minor: u32) -> Failure {
     Failure { path: Some(path.to_string_lossy().into_owned()), ..Failure::new("ERR_BOX_STATE", message) }
 }
 
-fn clone_flags(options: u32) -> OpenTreeFlags {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    if options & mount_options::RECURSIVE != 0 { flags | OpenTreeFlags::AT_RECURSIVE } else { flags }
+/// How a mount is prepared.
+#[derive(Clone, Copy)]
+struct Settings<'a> {
+    /// Bits of [`mount_options`].
+    options: u32,
+    /// `MOUNT_ATTR_…` to set.
+    attributes: u64,
+    /// The user namespace whose ids the files are shown with.
+    id_map: Option<BorrowedFd<'a>>,
 }
 
-fn source(path: &CStr, options: u32, attributes: u64) -> Result<Prepared> {
-    match open_tree(CWD, path, clone_flags(options)) {
+impl Settings<'_> {
+    fn recursive(self) -> bool {
+        self.options & mount_options::RECURSIVE != 0
+    }
+
+    /// Clones what `path` leads to from `folder`. EPERM and EINVAL say that the caller cannot, but the child may.
+    fn clone(self, folder: BorrowedFd<'_>, path: &CStr, flags: OpenTreeFlags) -> rustix::io::Result<OwnedFd> {
+        if self.options & mount_options::NO_CLONE != 0 {
+            return Err(Errno::PERM);
+        }
+        let flags = flags | OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        open_tree(folder, path, if self.recursive() { flags | OpenTreeFlags::AT_RECURSIVE } else { flags })
+    }
+
+    fn apply(self, tree: &OwnedFd) -> Result<()> {
+        if let Some(namespace) = self.id_map {
+            mount::map_ids_below(tree.as_fd(), namespace, self.recursive())?;
+        }
+        if self.attributes == 0 { Ok(()) } else { mount::add_attributes(tree.as_fd(), self.attributes, self.recursive()) }
+    }
+}
+
+fn id_map_of(number: u16, given: &[OwnedFd]) -> Result<Option<BorrowedFd<'_>>> {
+    if number == slot::NONE {
+        return Ok(None);
+    }
+    given.get(usize::from(number)).map(|namespace| Some(namespace.as_fd())).ok_or(Errno::BADF).syscall("mount_setattr")
+}
+
+fn source(path: &CStr, settings: Settings<'_>) -> Result<Prepared> {
+    match settings.clone(CWD, path, OpenTreeFlags::empty()) {
         Ok(tree) => {
-            set_attributes(&tree, options, attributes).map_err(|failure| failure.at(path.to_bytes()))?;
+            settings.apply(&tree).map_err(|failure| failure.at(path.to_bytes()))?;
             Ok((tree, slot::DETACHED))
         }
-        // An ordinary user has no right over this mount namespace. The child has one over its copy.
-        Err(Errno::PERM) => {
-            let file = rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-                .syscall("open")
-                .map_err(|failure| failure.at(path.to_bytes()))?;
-            Ok((file, slot::BY_PATH))
-        }
+        // An ordinary user has no right over this mount namespace. The child has one over its copy, but none to show other ids.
+        Err(Errno::PERM) if settings.id_map.is_none() => Ok((open_place(path, OFlags::empty())?, slot::BY_PATH)),
         Err(errno) => Err(Failure::syscall("open_tree", errno).at(path.to_bytes())),
     }
 }
 
-fn tree(mount: &OwnedFd, options: u32, attributes: u64) -> Result<Prepared> {
-    match open_tree(mount, c"", clone_flags(options) | OpenTreeFlags::AT_EMPTY_PATH) {
+fn tree(mount: &OwnedFd, settings: Settings<'_>) -> Result<Prepared> {
+    match settings.clone(mount.as_fd(), c"", OpenTreeFlags::AT_EMPTY_PATH) {
         Ok(tree) => {
-            set_attributes(&tree, options, attributes)?;
+            settings.apply(&tree)?;
             Ok((tree, slot::DETACHED))
         }
         // The child tries, in the namespaces that the mount was made for.
-        Err(Errno::PERM | Errno::INVAL) => Ok((rustix::io::fcntl_dupfd_cloexec(mount.as_fd(), 0).syscall("fcntl")?, slot::PLAIN)),
+        Err(Errno::PERM | Errno::INVAL) if settings.id_map.is_none() => {
+            Ok((rustix::io::fcntl_dupfd_cloexec(mount.as_fd(), 0).syscall("fcntl")?, slot::PLAIN))
+        }
         Err(errno) => Err(Failure::syscall("open_tree", errno)),
     }
 }
 
-fn set_attributes(tree: &OwnedFd, options: u32, attributes: u64) -> Result<()> {
-    if attributes == 0 {
-        return Ok(());
-    }
-    const AT_RECURSIVE: libc::c_int = 0x8000;
-    let flags = libc::AT_EMPTY_PATH | if options & mount_options::RECURSIVE != 0 { AT_RECURSIVE } else { 0 };
-    // struct mount_attr of mount_setattr(2): set, clear, propagation, user namespace.
-    let wanted: [u64; 4] = [attributes, box_plan::cleared_with(attributes), 0, 0];
-    // SAFETY: the structure is valid for the call, the path is an empty string.
-    let result =
-        unsafe { libc::syscall(libc::SYS_mount_setattr, tree.as_raw_fd(), c"".as_ptr(), flags, wanted.as_ptr(), size_of_val(&wanted)) };
-    if result == 0 { Ok(()) } else { Err(Failure::last_os_error("mount_setattr")) }
+fn overlay(lowers: &[&CStr], upper: &CStr, work: &CStr, attributes: u64) -> Result<Prepared> {
+    let folder = |path: &CStr| open_place(path, OFlags::DIRECTORY);
+    let lowers = lowers.iter().map(|path| folder(path)).collect::<Result<Vec<_>>>()?;
+    let writable = if upper.is_empty() { None } else { Some((folder(upper)?, folder(work)?)) };
+    let writable = writable.as_ref().map(|(upper, work)| Writable::Lasting { upper: upper.as_fd(), work: work.as_fd() });
+    let tree = Overlay { lowers: &lowers, writable, user_namespace: None, user_xattr: false }.mount()?;
+    mount::add_attributes(tree.as_fd(), attributes, false)?;
+    Ok((tree, slot::DETACHED))
+}
+
+fn open_place(path: &CStr, flags: OFlags) -> Result<OwnedFd> {
+    let opened = rustix::fs::openat(CWD, path, flags | OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+    opened.syscall("open").map_err(|failure| failure.at(path.to_bytes()))
 }

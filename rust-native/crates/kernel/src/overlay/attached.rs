@@ -8,7 +8,7 @@ use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, MoveMountFlags};
 
-use super::{Layers, Writable};
+use super::{Layers, Opened};
 use crate::error::{Failure, Result, SyscallContext};
 use crate::file_ids::FileIds;
 use crate::mount;
@@ -57,7 +57,7 @@ fn apart(layers: &Layers, user_xattr: bool) -> Result<OwnedFd> {
     let mut flags = MountFlags::NODEV;
     // What overlayfs makes by itself, it makes as who mounts it: that must be someone with an id in the upper folder's mapping.
     let ids = match &layers.writable {
-        Some(Writable { view, .. }) => {
+        Some(Opened { view, .. }) => {
             attach(view, "w")?;
             options.push_str(",upperdir=w/upper,workdir=w/work,volatile");
             Some(FileIds::owner_of(view.as_fd())?)

@@ -20,17 +20,31 @@ pub const MAX_LOWERS: usize = 500;
 pub struct Overlay<'a> {
     /// The folders that are read, the uppermost first.
     pub lowers: &'a [OwnedFd],
-    /// A folder that holds the two folders `upper` and `work`. None: nothing can be written.
-    pub writable: Option<BorrowedFd<'a>>,
+    /// Where what is written is kept. None: nothing can be written.
+    pub writable: Option<Writable<'a>>,
     /// Shows the layers with the ids that this user namespace gives to them, and stores in the upper folder what they are there.
     pub user_namespace: Option<BorrowedFd<'a>>,
     /// Keeps the marks of overlayfs in `user.overlay.*` instead of `trusted.overlay.*`: what a mount inside a user namespace can write.
     pub user_xattr: bool,
 }
 
+/// Where an overlay keeps what is written.
+#[derive(Debug, Clone, Copy)]
+pub enum Writable<'a> {
+    /// A folder that holds the two folders `upper` and `work`. Nothing is forced to the disk (`volatile`): it serves one mount, and is
+    /// thrown away after it.
+    Temporary(BorrowedFd<'a>),
+    /// Two folders of one mount. What is written lasts. Not with `user_namespace`.
+    Lasting {
+        /// What is written.
+        upper: BorrowedFd<'a>,
+        /// Where overlayfs works.
+        work: BorrowedFd<'a>,
+    },
+}
+
 impl Overlay<'_> {
-    /// Makes the overlay and one mount of it, attached nowhere. Nothing that is written is forced to the disk (`volatile`): an upper
-    /// folder serves one mount, and is thrown away after it.
+    /// Makes the overlay and one mount of it, attached nowhere.
     pub fn mount(&self) -> Result<OwnedFd> {
         if self.lowers.len() > MAX_LOWERS {
             let message = format!("an overlay has at most {MAX_LOWERS} lower layers, not {}", self.lowers.len());
@@ -70,7 +84,7 @@ impl Overlay<'_> {
         } else {
             overlay.set("redirect_dir", b"off")?;
         }
-        if self.writable.is_some() {
+        if matches!(self.writable, Some(Writable::Temporary(_))) {
             overlay.flag("volatile")?;
         }
         // A device node in a layer would open this machine's device of that number.
@@ -112,10 +126,10 @@ fn unread(failure: &Failure) -> bool {
 /// The folders as the kernel is to see them.
 struct Layers {
     lowers: Vec<OwnedFd>,
-    writable: Option<Writable>,
+    writable: Option<Opened>,
 }
 
-struct Writable {
+struct Opened {
     upper: OwnedFd,
     work: OwnedFd,
     /// A mount of its own dissolves when its descriptor is closed, whatever is open below it.
@@ -135,11 +149,14 @@ impl Layers {
         let lowers = overlay.lowers.iter().map(|lower| view(lower.as_fd())).collect::<Result<_>>()?;
         let writable = overlay
             .writable
-            .map(|folder| {
-                // One view for both: overlayfs wants the upper and the work folder on the same mount.
-                let view = view(folder)?;
-                let (upper, work) = (open_folder(view.as_fd(), "upper")?, open_folder(view.as_fd(), "work")?);
-                Ok(Writable { upper, work, view })
+            .map(|writable| match writable {
+                Writable::Temporary(folder) => {
+                    // One view for both: overlayfs wants the upper and the work folder on the same mount.
+                    let view = view(folder)?;
+                    let (upper, work) = (open_folder(view.as_fd(), "upper")?, open_folder(view.as_fd(), "work")?);
+                    Ok(Opened { upper, work, view })
+                }
+                Writable::Lasting { upper, work } => Ok(Opened { upper: view(upper)?, work: view(work)?, view: view(upper)? }),
             })
             .transpose()?;
         Ok(Self { lowers, writable })
@@ -156,7 +173,7 @@ impl Layers {
         } else {
             self.lowers.iter().try_for_each(|lower| one("lowerdir+", lower))?;
         }
-        if let Some(Writable { upper, work, .. }) = &self.writable {
+        if let Some(Opened { upper, work, .. }) = &self.writable {
             one("upperdir", upper)?;
             one("workdir", work)?;
         }
