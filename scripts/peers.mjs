@@ -19,9 +19,9 @@ export function findPeer(name) {
   return peer.go === undefined ? fromSystem(name, peer) : fromGo(name, peer)
 }
 
-function fromGo(name, { version, go, tags, needs }) {
+function fromGo(name, { version, go, tags, needs, program = name }) {
   const folder = join(cache, `${name}-${version}`)
-  const path = join(folder, name)
+  const path = join(folder, program)
   if (existsSync(path)) return { path, version }
   if (!onPath('go')) return { missing: `go is not here to build ${name} ${version}` }
   const lacking = needs.filter((needed) => installedVersion(needed) === undefined)

@@ -45,7 +45,7 @@ export const stages = [
     budget: 300,
     counts: 'jest',
     leaks: true,
-    command: ['jest', '--roots', 'test-e2e', '--runInBand', '--testPathIgnorePatterns', '<rootDir>/test-e2e/conformance'],
+    command: ['jest', '--roots', 'test-e2e', '--runInBand', '--testPathIgnorePatterns', '<rootDir>/test-e2e/(?:conformance|peers)'],
   },
   {
     name: 'conformance',
@@ -56,6 +56,16 @@ export const stages = [
     leaks: true,
     peers: { BOX_CONFORMANCE: 'conformance', BOX_CRANE: 'crane' },
     command: ['jest', '--roots', 'test-e2e/conformance', '--runInBand'],
+  },
+  {
+    name: 'peers',
+    when: 'ci',
+    quick: false,
+    budget: 180,
+    counts: 'jest',
+    leaks: true,
+    peers: { BOX_CRANE: 'crane', BOX_DISTRIBUTION: 'distribution' },
+    command: ['jest', '--roots', 'test-e2e/peers', '--runInBand'],
   },
   {
     name: 'guest',
