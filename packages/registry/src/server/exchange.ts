@@ -1,5 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
+import { Body } from '../http/body.ts'
 import type { Limits } from './limits.ts'
 import { errorBody, Refusal } from './refusal.ts'
 
@@ -41,15 +42,13 @@ export class Exchange {
    * The body, chunk by chunk; not asking for the next one holds the sender back.
    * @throws Refusal 413 beyond `limit` bytes, 408 where the sender is too slow
    */
-  async *body(limit: number, refusal: (limit: number) => Refusal = tooLarge): AsyncGenerator<Buffer, void, void> {
+  async *body(limit: number, refusal: (limit: number) => Refusal = tooLarge): AsyncGenerator<Uint8Array, void, void> {
     if ((this.bodyLength ?? 0) > limit) throw refusal(limit)
     this.#bodyAsked = true
     if (this.headers.expect !== undefined) this.#response.writeContinue()
     const begun = performance.now()
     let received = 0
-    // The request must survive an early end of this loop: the answer goes over the same connection.
-    for await (const chunk of this.request.iterator({ destroyOnReturn: false })) {
-      if (!Buffer.isBuffer(chunk)) continue
+    for await (const chunk of bodyOf(this.request)) {
       received += chunk.byteLength
       if (received > limit) throw refusal(limit)
       const elapsed = performance.now() - begun
@@ -111,6 +110,28 @@ export class Exchange {
     const { 'content-length': length, 'transfer-encoding': encoding } = this.headers
     return encoding !== undefined || Number(length ?? 0) > drained
   }
+}
+
+/** A request's bytes: also those that arrived before its client went away, which an upload can go on from. */
+function bodyOf(request: IncomingMessage): Body {
+  const body = new Body()
+  body.start({
+    get paused() {
+      return request.isPaused()
+    },
+    pause: () => request.pause(),
+    resume: () => request.resume(),
+    // The request survives a reader that stops early: the answer goes over the same connection.
+    abort: () => request.resume(),
+  })
+  const broken = (): void => body.fail(Object.assign(new Error('the client went away'), { code: 'ECONNRESET' }))
+  if (request.destroyed) broken()
+  request
+    .on('data', (chunk: Buffer) => body.push(chunk))
+    .once('end', () => body.end())
+    .once('error', broken)
+    .once('close', broken)
+  return body
 }
 
 function tooLarge(limit: number): Refusal {

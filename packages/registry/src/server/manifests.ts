@@ -38,7 +38,7 @@ export async function receiveManifest(
 ): Promise<void> {
   const asked = query.getAll('tag').map(tagOf)
   if (asked.length > mostTags) throw new Refusal(414, 'UNSUPPORTED', `one request gives at most ${mostTags} tags`)
-  const chunks: Buffer[] = []
+  const chunks: Uint8Array[] = []
   for await (const chunk of exchange.body(maxBytes, manifestTooLarge)) chunks.push(chunk)
   const document = readManifest(Buffer.concat(chunks), exchange.headers['content-type'], reference, maxBytes)
   const tags = reference.tag === undefined ? asked : [reference.tag, ...asked]

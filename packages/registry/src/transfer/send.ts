@@ -43,6 +43,8 @@ class Upload {
   readonly #options: SendOptions
   readonly #progress: Progress
   readonly #slice: Slice
+  /** How many bytes of the blob the last request was given. */
+  #handed = 0
   /** Why the source could not be read: that is never the registry's fault, and no reason to try again. */
   #sourceFailure: { readonly reason: unknown } | undefined
 
@@ -124,7 +126,24 @@ class Upload {
 
   /** Goes on where the registry says it is; begins anew where it has forgotten. */
   async #recover(session: Session): Promise<Session> {
-    return (await uploadStatus(this.#repository, this.#descriptor, session, this.#options.signal)) ?? (await this.#begin())
+    return (await this.#settled(session)) ?? (await this.#begin())
+  }
+
+  /**
+   * How far the registry is. One that has less than was handed to the connection may be writing what has arrived: it is asked until its answer stays the same,
+   * so that nothing is sent again that it has.
+   */
+  async #settled(session: Session): Promise<Session | undefined> {
+    const { signal, retry } = this.#options
+    const ask = async (): Promise<Session | undefined> => await uploadStatus(this.#repository, this.#descriptor, session, signal)
+    let status = await ask()
+    for (let attempt = 1; status !== undefined && status.offset < this.#handed; attempt += 1) {
+      if (!(await retry.wait(attempt, undefined, signal))) break
+      const next = await ask()
+      if (next === undefined || next.offset === status.offset) return next
+      status = next
+    }
+    return status
   }
 
   async #begin(): Promise<Session> {
@@ -141,6 +160,7 @@ class Upload {
     try {
       for await (const chunk of readBlob(origin, this.#descriptor, { start, retry, signal })) {
         const part = chunk.length > end - position ? chunk.subarray(0, end - position) : chunk
+        this.#handed = position + part.length
         yield part
         position += part.length
         this.#progress.moved(position)

@@ -1,0 +1,91 @@
+/** So many bytes wait for the reader before the connection is told to wait, and so few until it is told to go on. */
+const highWater = 512 * 1024
+const lowWater = 128 * 1024
+
+/** What the bytes come from: it is told to wait, to go on, and that nobody reads on. */
+export interface Flow {
+  readonly paused: boolean
+  pause(): void
+  resume(): void
+  abort(reason: Error): void
+}
+
+/**
+ * The bytes of a message as they arrive. They are read once, by iterating. Unlike a Node stream it gives every byte that arrived before it tells that the
+ * connection broke.
+ */
+export class Body implements AsyncIterable<Uint8Array> {
+  readonly #queue: Uint8Array[] = []
+  #waiting = 0
+  #outcome: 'open' | 'complete' | { readonly reason: unknown } = 'open'
+  #flow: Flow | undefined
+  #wake: (() => void) | undefined
+  /** Called once, when nothing more comes. */
+  onEnd: () => void = () => undefined
+
+  start(flow: Flow): void {
+    // A request may be started anew on another connection; one that was given up meanwhile is not.
+    this.#flow = flow
+    if (typeof this.#outcome === 'object') flow.abort(new Error('the request was given up'))
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.#outcome !== 'open') return
+    this.#queue.push(chunk)
+    this.#waiting += chunk.length
+    if (this.#waiting >= highWater) this.#flow?.pause()
+    this.#signal()
+  }
+
+  end(): void {
+    this.#settle('complete')
+  }
+
+  /** Ends the body with a reason, and the connection with it. What arrived before is still given. */
+  fail(reason: unknown): void {
+    if (!this.#settle({ reason })) return
+    this.#flow?.abort(new Error('the request was given up'))
+  }
+
+  /** Lets go of what is left. */
+  abandon(): void {
+    this.fail(new Error('the message was left'))
+    this.#queue.length = 0
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
+    try {
+      while (true) {
+        const chunk = this.#queue.shift()
+        if (chunk !== undefined) {
+          this.#waiting -= chunk.length
+          if (this.#waiting <= lowWater && this.#flow?.paused === true) this.#flow.resume()
+          yield chunk
+        } else if (this.#outcome === 'complete') return
+        else if (this.#outcome === 'open') await this.#more()
+        else throw this.#outcome.reason
+      }
+    } finally {
+      this.abandon()
+    }
+  }
+
+  #settle(outcome: 'complete' | { readonly reason: unknown }): boolean {
+    if (this.#outcome !== 'open') return false
+    this.#outcome = outcome
+    this.onEnd()
+    this.#signal()
+    return true
+  }
+
+  #more(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+
+  #signal(): void {
+    this.#wake?.()
+    this.#wake = undefined
+  }
+}
