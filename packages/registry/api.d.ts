@@ -347,6 +347,7 @@ export {};
 
 // egress/dispatch.d.ts
 import type { Dispatcher } from 'undici';
+import { Body } from '../http/body.ts';
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 /** An answer's head, and its body as it arrives. */
 export interface Answer {
@@ -359,20 +360,6 @@ export interface Answer {
  * connection broke, so that none of them has to be asked for again. Aborting takes effect at once, also while connecting.
  */
 export declare function dispatch(dispatcher: Dispatcher, options: Dispatcher.DispatchOptions, signal: AbortSignal | undefined): Promise<Answer>;
-/** The bytes of an answer. They are read once: by iterating, which ends the connection when it stops early. */
-export declare class Body implements AsyncIterable<Uint8Array> {
-    #private;
-    /** Called once, when nothing more comes. */
-    onEnd: () => void;
-    start(controller: Dispatcher.DispatchController): void;
-    push(chunk: Uint8Array): void;
-    end(): void;
-    /** Ends the body with a reason, and the connection with it. What arrived before is still given. */
-    fail(reason: unknown): void;
-    /** Lets go of what is left. */
-    abandon(): void;
-    [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void>;
-}
 export {};
 
 // egress/egress.d.ts
@@ -538,6 +525,32 @@ export declare class RegistryError extends BoxError {
     readonly errors: readonly RegistryErrorEntry[];
     constructor(code: ErrorCode, message: string, details: RegistryErrorDetails);
     static [Symbol.hasInstance](value: unknown): boolean;
+}
+
+// http/body.d.ts
+/** What the bytes come from: it is told to wait, to go on, and that nobody reads on. */
+export interface Flow {
+    readonly paused: boolean;
+    pause(): void;
+    resume(): void;
+    abort(reason: Error): void;
+}
+/**
+ * The bytes of a message as they arrive. They are read once, by iterating. Unlike a Node stream it gives every byte that arrived before it tells that the
+ * connection broke.
+ */
+export declare class Body implements AsyncIterable<Uint8Array> {
+    #private;
+    /** Called once, when nothing more comes. */
+    onEnd: () => void;
+    start(flow: Flow): void;
+    push(chunk: Uint8Array): void;
+    end(): void;
+    /** Ends the body with a reason, and the connection with it. What arrived before is still given. */
+    fail(reason: unknown): void;
+    /** Lets go of what is left. */
+    abandon(): void;
+    [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void>;
 }
 
 // http/exchange.d.ts
