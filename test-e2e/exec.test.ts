@@ -3,7 +3,7 @@ import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
-import { standardCapabilities } from '@box/namespaces'
+import { spawn, standardCapabilities } from '@box/namespaces'
 import type { Container, ExecOptions, StartOptions } from '@box/runtime'
 import fs from 'fs-extra'
 
@@ -38,6 +38,16 @@ asRoot('a command in a container that runs', () => {
     const misspelt: object = { usr: '1000' }
     await within({}, async (container) => {
       await expect(container.exec(['true'], misspelt)).rejects.toThrow('exec has no option "usr"')
+    })
+  })
+
+  test('another process joins the container’s network by its handle, and is in no other namespace of it', async () => {
+    await within({}, async (container) => {
+      const { user, network } = container.namespaces
+      const child = await spawn(['sleep', '60'], { namespaces: { user, network }, stdio: 'ignore', cwd: '/' })
+      const same = (kind: string) => readlinkSync(`/proc/${child.pid}/ns/${kind}`) === readlinkSync(`/proc/${container.pid}/ns/${kind}`)
+      expect(['user', 'net', 'mnt', 'pid', 'uts'].filter(same)).toEqual(['user', 'net'])
+      await child.close()
     })
   })
 

@@ -11,7 +11,7 @@ export { sandboxCapabilities } from './sandbox.ts';
 import type { Cgroup, Stats } from '@box/cgroups';
 import { type ProcessTarget } from '@box/core';
 import type { Image, MountedRoot } from '@box/layers';
-import type { Process, Terminal } from '@box/namespaces';
+import type { Process, ProcessNamespaces, Terminal } from '@box/namespaces';
 import type { Readable, Writable } from 'node:stream';
 import { type Confinement } from './exec.ts';
 import type { ExecOptions } from './options.ts';
@@ -45,6 +45,8 @@ export declare class Container implements ProcessTarget {
     /** Process 1 of the container, as the caller sees it. */
     get pid(): number;
     get pidfd(): number;
+    /** Its namespaces, to join or to pin, each opened when it is asked for; they are closed with the container. As `Process.namespaces`. */
+    get namespaces(): ProcessNamespaces;
     /** The container's terminal, where one was asked for. */
     get terminal(): Terminal | undefined;
     get stdin(): Writable;

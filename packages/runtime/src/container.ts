@@ -1,7 +1,7 @@
 import type { Cgroup, Stats } from '@box/cgroups'
 import { BoxError, type ProcessTarget } from '@box/core'
 import type { Image, MountedRoot } from '@box/layers'
-import type { Process, Terminal } from '@box/namespaces'
+import type { Process, ProcessNamespaces, Terminal } from '@box/namespaces'
 import type { Readable, Writable } from 'node:stream'
 
 import { execIn, type Confinement } from './exec.ts'
@@ -55,6 +55,11 @@ export class Container implements ProcessTarget {
 
   get pidfd(): number {
     return this.#process.pidfd
+  }
+
+  /** Its namespaces, to join or to pin, each opened when it is asked for; they are closed with the container. As `Process.namespaces`. */
+  get namespaces(): ProcessNamespaces {
+    return this.#process.namespaces
   }
 
   /** The container's terminal, where one was asked for. */
