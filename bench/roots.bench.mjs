@@ -1,9 +1,10 @@
 /** How long it takes to mount a root, to commit one changed file, and to hand an image out: ours, the machine's own floor, and our peers. On a tmpfs. */
 import { spawn } from 'node:child_process'
-import { createWriteStream, rmSync } from 'node:fs'
+import { createWriteStream, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { findPeer } from '../scripts/peers.mjs'
 import { startDriver } from './driver.mjs'
+import { containerdConfig } from './layers/peers.mjs'
 import { layerCounts, makeWorkplace } from './roots/workplace.mjs'
 
 export const bench = {
@@ -17,12 +18,15 @@ export const bench = {
   phases: [{ burst: 1 }],
   async open() {
     const place = await makeWorkplace()
-    const rows = [...mountRows(place), ...commitRows(place), ...exportRows(place)]
+    const rows = [...mountRows(place), ...commitRows(place), ...gzipRows(place), ...exportRows(place)]
     const notes = []
     const versions = {}
     for (const [name, makeRows] of [
       ['podman', podmanRows],
+      ['containerd', containerdRows],
       ['umoci', umociRows],
+      ['buildah', buildahRows],
+      ['pigz', pigzRows],
     ]) {
       const peer = findPeer(name)
       if (peer.missing !== undefined) notes.push(peer.missing)
@@ -138,6 +142,98 @@ function exportRows({ folder, store, images }) {
   ]
 }
 
+function gzipRows({ store, images }) {
+  return [
+    {
+      name: 'box gzip',
+      includes: '200 MB of text: store.recompress, with digests, to a blob in the store, which reads it through once more',
+      run: async () => {
+        const began = performance.now()
+        await store.recompress(images.text, { compression: 'gzip', tag: 'text:gzip' })
+        const took = performance.now() - began
+        await store.remove('text:gzip')
+        await store.tag('text:plain', images.text)
+        await store.prune()
+        return took
+      },
+      close: nothing,
+    },
+  ]
+}
+
+async function pigzRows({ folder, store, images }) {
+  const [{ descriptor }] = images.text.layers
+  const blob = join(store.path, 'blobs', descriptor.digest.replace(':', '/'))
+  return [
+    {
+      name: 'pigz gzip',
+      includes: 'the same bytes by pigz, on all processors, into a file; no digest',
+      run: async () => {
+        const began = performance.now()
+        await shell('pigz -6 -n -c "$1" > "$2"', blob, join(folder, 'text.gz'))
+        return performance.now() - began
+      },
+      close: nothing,
+    },
+  ]
+}
+
+async function containerdRows({ folder, store }) {
+  const place = join(folder, 'containerd')
+  mkdirSync(join(place, 'mounted'), { recursive: true })
+  await shell(containerdConfig, place)
+  const ctr = `ctr --address "${place}/sock"`
+  const rows = []
+  for (const count of layerCounts) {
+    await store.export(`layers:${count}`, createWriteStream(join(folder, 'ctr.tar')), { format: 'oci-archive', tag: `layers-${count}` })
+    await shell(`${ctr} image import --base-name bench "${folder}/ctr.tar" > /dev/null`)
+    const image = (await shellOutput(`${ctr} image ls -q`)).split('\n').find((name) => name.endsWith(`layers-${count}`))
+    rows.push({
+      name: `ctr mount ${count}`,
+      includes: 'ctr image mount --rw; removing it is not counted',
+      run: async () => {
+        const began = performance.now()
+        await shell(`${ctr} image mount --rw ${image} "${place}/mounted" > /dev/null`)
+        const took = performance.now() - began
+        await shell(`${ctr} image unmount --rm "${place}/mounted" > /dev/null`)
+        return took
+      },
+      close: nothing,
+    })
+  }
+  const [first, ...others] = rows
+  const end = () => shell(`kill "$(cat "$1/pid")"; while kill -0 "$(cat "$1/pid")" 2> /dev/null; do sleep 0.05; done`, place)
+  return [{ ...first, close: end }, ...others]
+}
+
+async function buildahRows({ folder, store }) {
+  const buildah = `buildah --root "${folder}/buildah" --runroot "${folder}/buildah-run" --storage-driver overlay`
+  await store.export('big:1', createWriteStream(join(folder, 'buildah.tar')), { format: 'docker-archive' })
+  const from = await shellOutput(`${buildah} from --quiet docker-archive:"${folder}/buildah.tar"`)
+  rmSync(join(folder, 'buildah.tar'))
+  const mounted = await shellOutput(`${buildah} mount ${from}`)
+  return [
+    {
+      name: 'buildah commit big',
+      includes: 'one changed file on an image of 1 GB that is mounted: buildah commit; removing the image is not counted',
+      run: async () => {
+        changes += 1
+        await shell(`echo ${changes} > "${mounted}/changed"`)
+        const began = performance.now()
+        const image = await shellOutput(`${buildah} commit --quiet ${from}`)
+        const took = performance.now() - began
+        await shell(`${buildah} rmi ${image} > /dev/null`)
+        return took
+      },
+      // What buildah mounts for itself would keep the tmpfs busy.
+      close: () =>
+        shell(
+          `${buildah} umount ${from} > /dev/null; ${buildah} rm ${from} > /dev/null; umount -R "${folder}/buildah/overlay" 2> /dev/null || true`,
+        ),
+    },
+  ]
+}
+
 async function podmanRows({ folder, store }) {
   const podman = `podman --root "${folder}/podman" --runroot "${folder}/run" --storage-driver overlay`
   for (const count of layerCounts) {
@@ -181,6 +277,19 @@ async function umociRows({ folder, store }) {
       close: nothing,
     },
   ]
+}
+
+function shellOutput(script) {
+  return new Promise((resolve, reject) => {
+    const child = spawn('sh', ['-ec', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let text = ''
+    child.stdout.setEncoding('utf8').on('data', (piece) => {
+      text += piece
+    })
+    child
+      .once('error', reject)
+      .once('close', (status) => (status === 0 ? resolve(text.trim()) : reject(new Error(`${script} ended with ${status}`))))
+  })
 }
 
 function shell(script, ...args) {

@@ -43,7 +43,8 @@ export function peerCommands(place, compression, { layout, layers }) {
   return commands
 }
 
-const containerdConfig = `cat > "$1/config.toml" <<END
+/** Starts a containerd of its own in the folder `$1`; its process id is in the file `pid` there. */
+export const containerdConfig = `cat > "$1/config.toml" <<END
 version = 2
 root = "$1/root"
 state = "$1/state"

@@ -39,6 +39,17 @@ export async function makeWorkplace() {
   }
 }
 
+/** Bytes that gzip makes about a third of: numbers and words. */
+function text(size) {
+  const parts = Array.from(
+    { length: 4096 },
+    (_, number) => `${(number * 2_654_435_761) % 1_000_003} ${randomBytes(4).toString('hex')} the same words again\n`,
+  )
+  const bytes = Buffer.alloc(size)
+  for (let offset = 0; offset < size;) offset += bytes.write(parts[randomBytes(2).readUInt16LE() % parts.length], offset)
+  return bytes
+}
+
 async function makeImages(store, folder) {
   const images = {}
   const files = join(folder, 'files')
@@ -54,5 +65,7 @@ async function makeImages(store, folder) {
   for (let number = 0; number < 125; number += 1) writeFileSync(join(big, String(number)), randomBytes(8_000_000))
   images.big = await store.create({ add: { '/big': big }, compression: 'none', tag: 'big:1' })
   rmSync(big, { recursive: true })
+  writeFileSync(join(folder, 'text'), text(200_000_000))
+  images.text = await store.create({ add: { '/text': join(folder, 'text') }, compression: 'none' })
   return images
 }

@@ -1,5 +1,7 @@
 //! From plain bytes to a compressed stream in a file, with the digests of both, in one pass.
 
+mod gzip;
+
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 
@@ -7,6 +9,7 @@ use box_kernel::{Failure, Result};
 
 use crate::decode::Compression;
 use crate::digest::{Algorithm, Digest, Hasher};
+use gzip::ParallelGzip;
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +24,7 @@ pub struct Encoded {
     pub uncompressed_size: u64,
 }
 
-/// Hashes, compresses, hashes again and writes. A gzip header carries no name and no time, so equal content gives equal bytes.
+/// Hashes, compresses, hashes again and writes. Equal content gives equal bytes.
 pub struct LayerOutput {
     hasher: Hasher,
     size: u64,
@@ -29,7 +32,7 @@ pub struct LayerOutput {
 }
 
 enum Encoder {
-    Gzip(flate2::write::GzEncoder<HashedFile>),
+    Gzip(ParallelGzip<HashedFile>),
     Zstd(zstd::stream::write::Encoder<'static, HashedFile>),
     None(HashedFile),
 }
@@ -39,7 +42,7 @@ impl LayerOutput {
     pub fn new(file: OwnedFd, compression: Compression, level: Option<u32>, algorithm: Algorithm) -> Result<Self> {
         let file = HashedFile { file: file.into(), hasher: Hasher::new(algorithm), size: 0, buffer: Vec::with_capacity(BUFFER) };
         let encoder = match compression {
-            Compression::Gzip => Encoder::Gzip(flate2::GzBuilder::new().write(file, flate2::Compression::new(level.unwrap_or(6).min(9)))),
+            Compression::Gzip => Encoder::Gzip(ParallelGzip::new(file, level.unwrap_or(6), None).map_err(|error| failed(&error))?),
             Compression::Zstd => {
                 let level = i32::try_from(level.unwrap_or(3)).unwrap_or(3);
                 Encoder::Zstd(zstd::stream::write::Encoder::new(file, level).map_err(|error| failed(&error))?)
@@ -54,7 +57,7 @@ impl LayerOutput {
         self.hasher.update(bytes);
         self.size += bytes.len() as u64;
         match &mut self.encoder {
-            Encoder::Gzip(encoder) => encoder.write_all(bytes),
+            Encoder::Gzip(encoder) => encoder.write(bytes),
             Encoder::Zstd(encoder) => encoder.write_all(bytes),
             Encoder::None(file) => file.write_all(bytes),
         }
