@@ -104,6 +104,15 @@ export const stages = [
     command: ['node', 'test-e2e/store-faults/program.mjs', '3000'],
   },
   {
+    name: 'store rounds',
+    when: 'always',
+    quick: false,
+    budget: 90,
+    counts: 'lines',
+    leaks: true,
+    command: ['node', 'test-e2e/rounds/stores.mjs', '200'],
+  },
+  {
     name: 'more rounds',
     when: 'ci',
     quick: false,
@@ -120,5 +129,14 @@ export const stages = [
     counts: 'lines',
     leaks: true,
     command: ['node', 'test-e2e/rounds/program.mjs', '500000'],
+  },
+  {
+    name: 'store rounds without end',
+    when: 'soak',
+    quick: false,
+    budget: 3600,
+    counts: 'lines',
+    leaks: true,
+    command: ['node', 'test-e2e/rounds/stores.mjs', '10000'],
   },
 ]
