@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { compareSurfaces } from './api.mjs'
 import { compareErrorsPage, unusedCodes } from './errors-page.mjs'
 import { publishedPackages } from './packages.mjs'
+import { brokenPromises } from './promises.mjs'
 import { main, repository, StepFailure, tool } from './repository.mjs'
 import { setUp } from './setup.mjs'
 import { findForbiddenWords } from './words.mjs'
@@ -47,6 +48,7 @@ const checks = [
   ],
   ['the page of errors', async () => ((await compareErrorsPage()) ? [] : ['docs/errors.md is old: node scripts/errors-page.mjs --write'])],
   ['every error code is thrown', async () => (await unusedCodes()).map((code) => `${code} is thrown by no package`)],
+  ['tests that documents name', () => brokenPromises()],
   ['forbidden words', findForbiddenWords],
 ]
 

@@ -95,6 +95,28 @@ export const stages = [
     command: ['node', 'test-e2e/store-faults/program.mjs', '200'],
   },
   {
+    name: 'unpacking beside others',
+    when: 'ci',
+    quick: false,
+    budget: 420,
+    counts: 'lines',
+    leaks: true,
+    command: ['node', 'test-e2e/differential/program.mjs', '9'],
+  },
+  {
+    name: 'fuzz',
+    when: 'ci',
+    quick: false,
+    budget: 120,
+    counts: 'cargo',
+    leaks: true,
+    // Both of its tests at once: a minute of two cores.
+    command:
+      'env BOX_FUZZ_SECONDS=30 cargo test --manifest-path rust-native/Cargo.toml --package box-archive --test fuzz -- damaged --nocapture'.split(
+        ' ',
+      ),
+  },
+  {
     name: 'more store faults',
     when: 'soak',
     quick: false,

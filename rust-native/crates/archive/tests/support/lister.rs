@@ -77,9 +77,14 @@ fn quoted(name: &[u8]) -> String {
 }
 
 pub fn read(tar: &[u8]) -> Result<Vec<String>> {
+    read_in(tar, 1000)
+}
+
+/// The same of an archive that arrives in pieces of that size.
+pub fn read_in(tar: &[u8], piece: usize) -> Result<Vec<String>> {
     let mut reader = Reader::new(Limits { total_size: 1 << 50, ..Limits::default() });
     let mut lister = Lister::default();
-    for piece in tar.chunks(1000) {
+    for piece in tar.chunks(piece) {
         reader.push(piece, &mut lister)?;
     }
     reader.finish(true)?;

@@ -236,11 +236,6 @@ fn hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
-/// How often input is damaged: `few` times, or as often as `BOX_FUZZ_ROUNDS` says.
-pub fn fuzz_rounds(few: usize) -> usize {
-    std::env::var("BOX_FUZZ_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(few)
-}
-
 /// A small generator of numbers that gives the same ones for the same seed (xorshift64*).
 pub struct Numbers(pub u64);
 
