@@ -7,6 +7,10 @@ export declare class BandwidthLimiter {
   static load(rates: BandwidthRates): BandwidthLimiter
   /** Limits the group of the v2 hierarchy in that folder. */
   attach(folder: string): void
+  /** Those that limit the group in that folder already, whoever attached them. Needs CAP_SYS_ADMIN. */
+  static open(folder: string): Self | null
+  /** The rates that hold now. */
+  rates(): BandwidthRates
   /** Changes the rates. */
   set(rates: BandwidthRates): void
   /** What went through since the programs were loaded. */
@@ -31,6 +35,8 @@ export declare class CopiedTree {
 export declare class DeviceFilter {
   /** Loads the program. Needs CAP_BPF. */
   static load(rules: Array<DeviceFilterRule>): DeviceFilter
+  /** The one that the group in that folder has already, whoever made it. Needs CAP_SYS_ADMIN. */
+  static open(folder: string): Self | null
   /** Holds for the group of the v2 hierarchy in that folder. */
   attach(folder: string): void
   /** Other rules for the same group, at once. */
@@ -53,6 +59,16 @@ export declare class ImageFiles {
   list(): Array<ImageEntry>
   /** The content of a regular file of at most `limit` bytes. Links are followed inside the image. `layers` are those that were read. */
   read(layers: Array<LayerFile>, path: string, limit: number): Promise<Buffer>
+}
+
+/** The kernel's log from the moment on at which it was opened. */
+export declare class KernelLog {
+  /** Opens it; what is in it is passed over. */
+  static open(): KernelLog
+  /** The records since the last call that hold the word; never waits. */
+  records(word: string): Array<string>
+  /** Closes the descriptor. A second call does nothing. */
+  close(): void
 }
 
 /** The launches of one JavaScript thread. */
@@ -230,7 +246,7 @@ export interface FileDigest {
   size: number
 }
 
-/** A pressure file with the trigger that is written to it, or a file of a v1 group that tells by eventfd(2). */
+/** A pressure file with the trigger that is written to it, a file of a v1 group that tells by eventfd(2), or words of the kernel's log. */
 export interface GroupAlarm {
   /** The group's folder. */
   folder: string
@@ -238,6 +254,10 @@ export interface GroupAlarm {
   file: string
   /** Of a pressure file. */
   trigger?: string
+  /** Of `memory.pressure_level`. */
+  level?: string
+  /** Of the log: then folder and file are not looked at. */
+  words?: Array<string>
 }
 
 /** Which alarm went off. */
@@ -422,6 +442,9 @@ export declare function mountTree(fd: number, userNamespace: number | undefined 
 
 /** Makes a mount of a folder, named by its path, in a new user namespace with these maps: as an ordinary user can. */
 export declare function mountTreeInUserNamespace(path: string, readOnly: boolean, uidMappings: Array<IdMappingObject>, gidMappings: Array<IdMappingObject>): Promise<UserTree>
+
+/** Moves a process into the groups in those folders. What it rejects with names the `cgroup.procs` that did not take it. */
+export declare function moveProcess(folders: Array<string>, pid: number): Promise<void>
 
 /** What the kernel says of a namespace (ioctl_ns(2)). */
 export interface NamespaceDescription {
@@ -705,3 +728,6 @@ export interface UserTree {
   /** The user namespace; the caller's to close. */
   userNamespaceFd: number
 }
+
+/** Waits until processes have ended, for that many milliseconds at most. Gives whether they have. */
+export declare function waitForEnds(pids: Array<number>, atMost: number): Promise<boolean>

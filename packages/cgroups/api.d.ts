@@ -1,10 +1,11 @@
 // The public surface of @box/cgroups. Written by: node scripts/api.mjs --write
 
 // index.d.ts
-export type { PressureTrigger } from './alarms.ts';
+export type { PressureLevel, PressureTrigger } from './alarms.ts';
 export { Cgroup, type CgroupOptions } from './cgroup.ts';
 export type { CgroupEvent, EventKind } from './events.ts';
 export type * from './limits.ts';
+export type { KilledProcess } from './oom-kills.ts';
 export type * from './stats.ts';
 export { fromSpec } from './spec/from-spec.ts';
 export type * from './spec/resources.ts';
@@ -24,27 +25,37 @@ export interface PressureTrigger {
     /** Within how many milliseconds: 500 to 10000, 2000 by default. Without CAP_SYS_RESOURCE a multiple of 2000. */
     readonly window?: number | undefined;
 }
+/** On cgroup v1: tells while memory is short in the group (Documentation/admin-guide/cgroup-v1/memory.rst, "Memory Pressure"). */
+export interface PressureLevel {
+    readonly resource: 'memory';
+    /** Memory is being reclaimed; reclaiming has become hard; the group is about to run out. A level tells of those above it too. */
+    readonly level: 'low' | 'medium' | 'critical';
+}
 /** What the kernel tells by a descriptor. */
 export interface Alarm {
-    readonly kind: EventKind;
+    /** Undefined for one that only says that a file has changed. */
+    readonly kind: EventKind | undefined;
     readonly folder: string;
     readonly file: string;
-    readonly trigger?: PressureTrigger;
+    readonly trigger?: PressureTrigger | PressureLevel;
+    /** Words of the kernel's log instead of a file. */
+    readonly words?: readonly string[];
 }
 /** On v1 the memory controller tells by eventfd(2) that a group has run out. */
 export declare function memoryAlarms({ v1 }: Places): Alarm[];
 /** @throws BoxError `ERR_BOX_INVALID_ARGUMENT`, `ERR_BOX_CGROUP_UNSUPPORTED`. */
-export declare function pressureAlarms({ v2 }: Places, triggers: readonly PressureTrigger[]): Alarm[];
+export declare function pressureAlarms({ v2, v1 }: Places, triggers: readonly (PressureTrigger | PressureLevel)[]): Alarm[];
 /**
  * Sets alarms; a thread of the core sleeps until one goes off.
+ * @param tell Is called with an event, or with none by an alarm without a kind.
  * @returns what ends them
  * @throws BoxError `ERR_BOX_PERMISSION`, `ERR_BOX_SYSTEM`.
  */
-export declare function setAlarms(alarms: readonly Alarm[], tell: (event: CgroupEvent) => void): (() => void) | undefined;
+export declare function setAlarms(alarms: readonly Alarm[], tell: (event: CgroupEvent | undefined) => void): (() => void) | undefined;
 
 // cgroup.d.ts
 import { type CgroupTarget } from '@box/core';
-import type { PressureTrigger } from './alarms.ts';
+import type { PressureLevel, PressureTrigger } from './alarms.ts';
 import { type CgroupEvent, type EventKind } from './events.ts';
 import { type Host } from './hierarchies/host.ts';
 import type { Limits } from './limits.ts';
@@ -72,6 +83,7 @@ export interface CgroupOptions {
      */
     readonly systemd?: boolean | SystemdOptions | undefined;
 }
+type Role = 'owner' | 'guest' | 'view';
 /**
  * A group of processes with limits and accounting (cgroups(7)), in the v2 hierarchy, in v1 hierarchies, or in both at once. A launch with
  * `cgroup: group` starts its process inside; `add` moves a running one.
@@ -80,8 +92,8 @@ export declare class Cgroup implements CgroupTarget, AsyncDisposable {
     #private;
     /** The group's folders, for a launch. */
     readonly paths: CgroupTarget['paths'];
-    /** @internal Use `Cgroup.create` or `Cgroup.of`. */
-    constructor(host: Host, places: Places, owned: boolean);
+    /** @internal Use `Cgroup.create`, `Cgroup.open` or `Cgroup.of`. */
+    constructor(host: Host, places: Places, role: Role);
     /**
      * Makes a group below the one that this process is in, so that what limits this process limits the group too.
      *
@@ -98,6 +110,18 @@ export declare class Cgroup implements CgroupTarget, AsyncDisposable {
      * @throws BoxError `ERR_BOX_NOT_FOUND` where there is no such process, `ERR_BOX_UNSUPPORTED` where its group is not visible from here.
      */
     static of(pid: number): Promise<Cgroup>;
+    /**
+     * A group that was made before, by this process or by another one: its limits, bandwidth and devices included, can be changed, whoever set them.
+     *
+     * @param name What it was made with.
+     * @param options.parent As for `create`.
+     * @param options.own From now on the group is this handle's: `close()` ends and removes it. False by default: `close()` leaves it.
+     * @throws BoxError `ERR_BOX_NOT_FOUND`; `ERR_BOX_INVALID_ARGUMENT`; `ERR_BOX_UNSUPPORTED`.
+     */
+    static open(name: string, options?: {
+        readonly parent?: string | Cgroup | undefined;
+        readonly own?: boolean | undefined;
+    }): Promise<Cgroup>;
     /**
      * Removes the temporary groups whose name begins with `prefix` and whose process is dead, and ends what is left in them. Groups below this
      * process's own are looked at.
@@ -136,13 +160,13 @@ export declare class Cgroup implements CgroupTarget, AsyncDisposable {
      * rejects with its reason.
      *
      * @param options.kinds Only these; all that the group's hierarchies tell by default.
-     * @param options.pressure When to tell of `pressure`: at none by default. The group needs a v2 folder; beside v1 will do.
-     * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` for a kind that they do not tell: of kills and pids on v1; `ERR_BOX_INVALID_ARGUMENT` for a trigger
+     * @param options.pressure When to tell of `pressure`: at none by default. A stall needs a v2 folder, beside v1 will do; a level needs v1's memory controller.
+     * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` for a kind that they do not tell: of pids on v1, and of kills where /dev/kmsg cannot be read; `ERR_BOX_INVALID_ARGUMENT` for a trigger
      *   that the kernel would not take; `ERR_BOX_STATE`.
      */
     events(options?: {
         readonly kinds?: readonly EventKind[];
-        readonly pressure?: readonly PressureTrigger[];
+        readonly pressure?: readonly (PressureTrigger | PressureLevel)[];
         readonly signal?: AbortSignal;
     }): AsyncGenerator<CgroupEvent, void, void>;
     /** The ids of the processes in the group and in the groups below it. */
@@ -176,6 +200,7 @@ export declare class Cgroup implements CgroupTarget, AsyncDisposable {
     }): Promise<void>;
     [Symbol.asyncDispose](): Promise<void>;
 }
+export {};
 
 // checked.d.ts
 import type { Max } from './limits.ts';
@@ -257,7 +282,8 @@ export interface CheckedNetwork {
 }
 
 // events.d.ts
-import { type PressureTrigger } from './alarms.ts';
+import { type PressureLevel, type PressureTrigger } from './alarms.ts';
+import { type KilledProcess } from './oom-kills.ts';
 import type { Places } from './places.ts';
 /** What the kernel tells of a group without being asked. */
 export type EventKind = 'populated' | 'empty' | 'frozen' | 'thawed' | 'memoryLow' | 'memoryHigh' | 'memoryMax' | 'oom' | 'oomKill' | 'pidsMax' | 'pressure';
@@ -268,16 +294,22 @@ export interface CgroupEvent {
     /** When it was seen, in milliseconds since the epoch. */
     readonly time: number;
     /** With `pressure`: which of the triggers. */
-    readonly trigger?: PressureTrigger;
+    readonly trigger?: PressureTrigger | PressureLevel;
+    /**
+     * With `oomKill`: who was ended, where /dev/kmsg can be read and the kernel has named it there. It names the first of the processes that
+     * `memory.oomGroup` ends together, and no more than ten kills in five seconds on the whole machine.
+     */
+    readonly process?: KilledProcess;
 }
 /**
  * The changes from now on, until `ended`. What files tell before the first step of the iteration is seen in it; alarms are set by it.
+ * @param memoryGroup The group in the hierarchy of the memory controller, as in /proc/PID/cgroup.
  * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` for a kind that this group's hierarchies do not tell.
  */
-export declare function eventsOf(places: Places, { kinds, pressure }: EventOptions, ended: AbortSignal): AsyncGenerator<CgroupEvent, void, void>;
+export declare function eventsOf(places: Places, { kinds, pressure }: EventOptions, ended: AbortSignal, memoryGroup?: string): AsyncGenerator<CgroupEvent, void, void>;
 export interface EventOptions {
     readonly kinds?: readonly EventKind[] | undefined;
-    readonly pressure?: readonly PressureTrigger[] | undefined;
+    readonly pressure?: readonly (PressureTrigger | PressureLevel)[] | undefined;
 }
 
 // hierarchies/find.d.ts
@@ -305,6 +337,10 @@ export interface Hierarchies {
 export declare function findHierarchies(mounts: readonly Mount[], memberships: readonly Membership[]): Hierarchies;
 /** The folder of a group, given as in /proc/PID/cgroup; undefined where the mount does not show it. */
 export declare function folderOf({ mountPoint, root }: Hierarchy, path: string): string | undefined;
+/** What /proc/PID/cgroup says of the processes in a folder of a hierarchy. */
+export declare function pathOf({ mountPoint, root }: Hierarchy, folder: string): string;
+/** The hierarchy that a folder is in. */
+export declare function hierarchyOf({ v2, v1 }: Hierarchies, folder: string): Hierarchy | undefined;
 
 // hierarchies/host.d.ts
 import { type Hierarchies, type Hierarchy } from './find.ts';
@@ -490,6 +526,43 @@ export interface DeviceRule {
     readonly minor?: number | undefined;
     /** What is allowed or denied: read, write, mknod. All three by default. */
     readonly access?: string | undefined;
+}
+
+// oom-kills.d.ts
+/** A process that the OOM killer has ended, as the kernel's log names it. */
+export interface KilledProcess {
+    /** In the machine's pid namespace. */
+    readonly pid: number;
+    /** The name that the process had given itself: at most 15 bytes (`comm` of proc(5)). */
+    readonly command: string;
+    readonly uid: number;
+    /** The group whose limit was passed, as in /proc/PID/cgroup; undefined where the machine itself was out of memory. */
+    readonly limit: string | undefined;
+}
+/** What the log says of a process and its group (mm/oom_kill.c, dump_oom_victim). */
+export interface OomKill {
+    /** The group that the process was in. */
+    readonly group: string;
+    readonly process: KilledProcess;
+}
+/**
+ * Reads a record of the kernel's log:
+ * `oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,task_memcg=/a/b,task=dd,pid=7,uid=0`.
+ * A name may hold anything, commas too; the record is read from both of its ends.
+ */
+export declare function oomKillOf(record: string): OomKill | undefined;
+/** What the kernel's log says from now on of OOM kills in one group and those below it. */
+export declare class OomLog {
+    #private;
+    private constructor();
+    /**
+     * @param group As in /proc/PID/cgroup.
+     * @returns undefined where the log cannot be read from here.
+     */
+    static open(group: string): OomLog | undefined;
+    /** Who was ended since the last call. The kernel does not name everyone: with `memory.oom.group`, and where it kills many within seconds. */
+    take(): KilledProcess[];
+    close(): void;
 }
 
 // places.d.ts

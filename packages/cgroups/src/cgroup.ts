@@ -4,12 +4,13 @@ import { BoxError, type CgroupTarget } from '@box/core'
 import { applyAll } from './apply.ts'
 import { checkLimits } from './check.ts'
 import { compile } from './compile.ts'
-import { createPlaces } from './create.ts'
+import { createPlaces, openPlaces } from './create.ts'
 import { delegatePlaces } from './delegate.ts'
 import { DeviceFilter } from './devices.ts'
-import type { PressureTrigger } from './alarms.ts'
+import type { PressureLevel, PressureTrigger } from './alarms.ts'
 import { eventsOf, type CgroupEvent, type EventKind } from './events.ts'
 import { setFrozen } from './freeze.ts'
+import { hierarchyOf, pathOf } from './hierarchies/find.ts'
 import { thisHost, type Host } from './hierarchies/host.ts'
 import { allProcesses, killAll, processesAt } from './kill.ts'
 import type { CheckedDeviceRule } from './checked.ts'
@@ -20,7 +21,7 @@ import { Bandwidth, notCounted } from './network.ts'
 import { foldersOf, targetOf, type Places } from './places.ts'
 import { readStats } from './read-stats.ts'
 import { removePlaces, tryRemove } from './remove.ts'
-import type { Stats } from './stats.ts'
+import type { NetworkStats, Stats } from './stats.ts'
 import { sweepHost } from './sweep.ts'
 import { Scope, type SystemdOptions } from './systemd/scope.ts'
 import { viewOf } from './view.ts'
@@ -47,6 +48,8 @@ export interface CgroupOptions {
   readonly systemd?: boolean | SystemdOptions | undefined
 }
 
+type Role = 'owner' | 'guest' | 'view'
+
 /**
  * A group of processes with limits and accounting (cgroups(7)), in the v2 hierarchy, in v1 hierarchies, or in both at once. A launch with
  * `cgroup: group` starts its process inside; `add` moves a running one.
@@ -54,9 +57,12 @@ export interface CgroupOptions {
 export class Cgroup implements CgroupTarget, AsyncDisposable {
   readonly #host: Host
   readonly #places: Places
-  readonly #owned: boolean
+  /** Of who made it: `close()` ends and removes it. Of a view: it was found by a process, and may be shared. */
+  readonly #role: Role
   #bandwidth: Bandwidth | undefined
   #devices: DeviceFilter | undefined
+  /** Of an opened group: what may be attached to it and has not been looked for. */
+  readonly #unseen = new Set<'network' | 'devices'>()
   /** For those that watch; made when the first one does, since an abort costs more than all the rest of a close. */
   #ending: AbortController | undefined
   #closed = false
@@ -65,11 +71,11 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
   /** The group's folders, for a launch. */
   readonly paths: CgroupTarget['paths']
 
-  /** @internal Use `Cgroup.create` or `Cgroup.of`. */
-  constructor(host: Host, places: Places, owned: boolean) {
+  /** @internal Use `Cgroup.create`, `Cgroup.open` or `Cgroup.of`. */
+  constructor(host: Host, places: Places, role: Role) {
     this.#host = host
     this.#places = places
-    this.#owned = owned
+    this.#role = role
     this.paths = targetOf(places)
   }
 
@@ -99,7 +105,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
         ;[scope, above] = await Scope.start(host, unit, checked, systemd === true ? {} : systemd)
       }
       const places = createPlaces(host, name, checked, { parent: above, controllers, temporary, moveSelf })
-      const group = new Cgroup(host, places, true)
+      const group = new Cgroup(host, places, 'owner')
       group.#scope = scope
       scope = undefined
       try {
@@ -123,7 +129,27 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
    */
   static async of(pid: number): Promise<Cgroup> {
     const host = thisHost()
-    return new Cgroup(host, viewOf(host, pid), false)
+    return new Cgroup(host, viewOf(host, pid), 'view')
+  }
+
+  /**
+   * A group that was made before, by this process or by another one: its limits, bandwidth and devices included, can be changed, whoever set them.
+   *
+   * @param name What it was made with.
+   * @param options.parent As for `create`.
+   * @param options.own From now on the group is this handle's: `close()` ends and removes it. False by default: `close()` leaves it.
+   * @throws BoxError `ERR_BOX_NOT_FOUND`; `ERR_BOX_INVALID_ARGUMENT`; `ERR_BOX_UNSUPPORTED`.
+   */
+  static async open(
+    name: string,
+    options: { readonly parent?: string | Cgroup | undefined; readonly own?: boolean | undefined } = {},
+  ): Promise<Cgroup> {
+    const { parent, own = false } = options
+    const host = thisHost()
+    const places = openPlaces(host, name, parent instanceof Cgroup ? parent.#places : parent)
+    const group = new Cgroup(host, places, own ? 'owner' : 'guest')
+    group.#unseen.add('network').add('devices')
+    return group
   }
 
   /**
@@ -163,15 +189,17 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     const onV2 = (it: string): boolean => v2 !== undefined && (it === 'cgroup' || controllers.has(it))
     const writes = compile(checked, (it) => (v1.has(it) ? 1 : onV2(it) ? 2 : undefined))
     const { network } = checked
-    if (network !== undefined && !this.#owned) throw new BoxError('ERR_BOX_STATE', 'The bandwidth of a group is changed by who made it')
+    if (network !== undefined && this.#role === 'view')
+      throw new BoxError('ERR_BOX_STATE', 'The bandwidth of a view cannot be changed: open the group by its name')
     const restoreUnit = await this.#scope?.update(checked)
     try {
       // Bandwidth and devices last: after them nothing can fail any more.
       await applyAll(this.#places, writes, () => {
         this.#filterDevices(checked.devices)
         if (network === undefined) return
-        if (this.#bandwidth !== undefined) this.#bandwidth.update(network)
-        else this.#attach(Bandwidth.load(network))
+        const bandwidth = this.#findBandwidth()
+        if (bandwidth === undefined) this.#attach(Bandwidth.load(network))
+        else bandwidth.update(network)
       })
     } catch (error) {
       await restoreUnit?.()
@@ -212,28 +240,28 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
    * rejects with its reason.
    *
    * @param options.kinds Only these; all that the group's hierarchies tell by default.
-   * @param options.pressure When to tell of `pressure`: at none by default. The group needs a v2 folder; beside v1 will do.
-   * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` for a kind that they do not tell: of kills and pids on v1; `ERR_BOX_INVALID_ARGUMENT` for a trigger
+   * @param options.pressure When to tell of `pressure`: at none by default. A stall needs a v2 folder, beside v1 will do; a level needs v1's memory controller.
+   * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` for a kind that they do not tell: of pids on v1, and of kills where /dev/kmsg cannot be read; `ERR_BOX_INVALID_ARGUMENT` for a trigger
    *   that the kernel would not take; `ERR_BOX_STATE`.
    */
   events(
     options: {
       readonly kinds?: readonly EventKind[]
-      readonly pressure?: readonly PressureTrigger[]
+      readonly pressure?: readonly (PressureTrigger | PressureLevel)[]
       readonly signal?: AbortSignal
     } = {},
   ): AsyncGenerator<CgroupEvent, void, void> {
     this.#checkOpen()
     const { signal } = options
     const ended = this.#ended()
-    const events = eventsOf(this.#places, options, signal === undefined ? ended : AbortSignal.any([ended, signal]))
+    const events = eventsOf(this.#places, options, signal === undefined ? ended : AbortSignal.any([ended, signal]), this.#memoryGroup())
     return untilAborted(events, signal)
   }
 
   /** The ids of the processes in the group and in the groups below it. */
   async processes(): Promise<number[]> {
     this.#checkOpen()
-    if (this.#owned) return [...processesAt(this.#places)]
+    if (this.#role !== 'view') return [...processesAt(this.#places)]
     // The folders of a view may be shared with other processes in some hierarchies and not in others: its group is what they have in common.
     const [first = [], ...rest] = foldersOf(this.#places).map(allProcesses)
     const others = rest.map((pids) => new Set(pids))
@@ -247,7 +275,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
    */
   async delegate(user: { readonly uid: number; readonly gid: number }): Promise<void> {
     this.#checkOpen()
-    if (!this.#owned) throw new BoxError('ERR_BOX_STATE', 'A group is delegated by who made it')
+    if (this.#role === 'view') throw new BoxError('ERR_BOX_STATE', 'A view cannot be delegated: open the group by its name')
     for (const id of [user.uid, user.gid])
       if (!Number.isSafeInteger(id) || id < 0 || id >= 2 ** 32 - 1)
         throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${id} is not the id of a user or a group of users`)
@@ -294,7 +322,11 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
   }
 
   async #close(timeout: number): Promise<void> {
-    if (!this.#owned) return
+    if (this.#role !== 'owner') {
+      this.#bandwidth?.close()
+      this.#devices?.close()
+      return
+    }
     // A group that nothing is in any more, as most are, is removed without a look into it.
     if (!tryRemove(this.#places)) {
       if (processesAt(this.#places).has(process.pid)) {
@@ -309,7 +341,32 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
   }
 
   #read(): Stats {
-    return readStats(this.#places, this.#bandwidth?.stats() ?? notCounted)
+    return readStats(this.#places, this.#networkStats())
+  }
+
+  /** In an opened group another process may have attached what limits it. */
+  #findBandwidth(): Bandwidth | undefined {
+    const { v2 } = this.#places
+    if (this.#unseen.delete('network') && v2 !== undefined) this.#bandwidth = Bandwidth.open(v2)
+    return this.#bandwidth
+  }
+
+  /** Who may not look for it gets no counters of it. */
+  #networkStats(): NetworkStats {
+    try {
+      return this.#findBandwidth()?.stats() ?? notCounted
+    } catch (error) {
+      if (error instanceof BoxError && error.code === 'ERR_BOX_PERMISSION') return notCounted
+      throw error
+    }
+  }
+
+  /** The group in the hierarchy of the memory controller, by its name there. */
+  #memoryGroup(): string | undefined {
+    const { v2, v1, controllers } = this.#places
+    const folder = v1.get('memory') ?? (controllers.has('memory') ? v2 : undefined)
+    const hierarchy = folder && hierarchyOf(this.#host.hierarchies, folder)
+    return hierarchy && folder && pathOf(hierarchy, folder)
   }
 
   #attach(bandwidth: Bandwidth): void {
@@ -325,8 +382,10 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
   /** Rules that no v1 controller has taken. */
   #filterDevices(rules: readonly CheckedDeviceRule[]): void {
     if (rules.length === 0 || this.#places.v1.has('devices')) return
-    if (!this.#owned) throw new BoxError('ERR_BOX_STATE', 'The devices of a group are changed by who made it')
-    if (this.#devices === undefined) this.#devices = DeviceFilter.attach(rules, this.#places.v2)
+    if (this.#role === 'view') throw new BoxError('ERR_BOX_STATE', 'The devices of a view cannot be changed: open the group by its name')
+    const { v2 } = this.#places
+    if (this.#unseen.delete('devices') && v2 !== undefined) this.#devices = DeviceFilter.open(v2)
+    if (this.#devices === undefined) this.#devices = DeviceFilter.attach(rules, v2)
     else this.#devices.replace(rules)
   }
 

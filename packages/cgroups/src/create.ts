@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { BoxError } from '@box/core'
 import { applyNow } from './apply.ts'
 import type { CheckedLimits } from './checked.ts'
@@ -42,6 +43,29 @@ export function createPlaces(host: Host, name: string, checked: CheckedLimits, o
     for (const folder of made.toReversed()) host.removeFolder(folder)
     throw error
   }
+}
+
+/**
+ * The folders of a group that is there already.
+ * @throws BoxError `ERR_BOX_NOT_FOUND` where no hierarchy has it.
+ */
+export function openPlaces(host: Host, name: string, parent: CreateOptions['parent']): Places {
+  const site = siteOf(host, parent)
+  const folderIn = (hierarchy: Hierarchy, above: string): string | undefined => {
+    const folder = `${above}/${checkName(name)}`
+    if (!existsSync(folder)) return undefined
+    host.checkFolder(hierarchy, folder)
+    return folder
+  }
+  const v2 = site.v2 && folderIn(site.v2.hierarchy, site.v2.parent)
+  const v1 = new Map<string, string>()
+  for (const [controller, { hierarchy, parent: above }] of site.v1) {
+    const folder = folderIn(hierarchy, above)
+    if (folder !== undefined) v1.set(controller, folder)
+  }
+  if (v2 === undefined && v1.size === 0)
+    throw new BoxError('ERR_BOX_NOT_FOUND', `There is no cgroup ${name} below that`, { hint: 'name the group that it is in as `parent`' })
+  return { v2, v1, controllers: new Set(v2 === undefined ? [] : controllersOf(v2)), top: false }
 }
 
 /** Where a new group goes. */

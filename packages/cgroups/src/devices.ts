@@ -34,6 +34,15 @@ export class DeviceFilter {
     })
   }
 
+  /**
+   * What decides for a group already, whichever process has attached it.
+   * @throws BoxError `ERR_BOX_PERMISSION` without CAP_SYS_ADMIN.
+   */
+  static open(folder: string): DeviceFilter | undefined {
+    const filter = called(() => native().DeviceFilter.open(folder))
+    return filter === null ? undefined : new DeviceFilter(filter, folder)
+  }
+
   /** Other rules in their place, at once. */
   replace(rules: readonly CheckedDeviceRule[]): void {
     called(() => this.#filter.replace(this.#folder, rules.map(toNative)))

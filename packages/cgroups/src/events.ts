@@ -1,7 +1,8 @@
 import { watch, type FSWatcher } from 'node:fs'
 import { BoxError } from '@box/core'
-import { memoryAlarms, pressureAlarms, setAlarms, type Alarm, type PressureTrigger } from './alarms.ts'
+import { memoryAlarms, pressureAlarms, setAlarms, type Alarm, type PressureLevel, type PressureTrigger } from './alarms.ts'
 import { read } from './files.ts'
+import { OomLog, type KilledProcess } from './oom-kills.ts'
 import { flatKeyed } from './parse.ts'
 import type { Places } from './places.ts'
 
@@ -26,7 +27,12 @@ export interface CgroupEvent {
   /** When it was seen, in milliseconds since the epoch. */
   readonly time: number
   /** With `pressure`: which of the triggers. */
-  readonly trigger?: PressureTrigger
+  readonly trigger?: PressureTrigger | PressureLevel
+  /**
+   * With `oomKill`: who was ended, where /dev/kmsg can be read and the kernel has named it there. It names the first of the processes that
+   * `memory.oomGroup` ends together, and no more than ten kills in five seconds on the whole machine.
+   */
+  readonly process?: KilledProcess
 }
 
 interface Source {
@@ -34,14 +40,17 @@ interface Source {
   readonly file: string
   /** The kinds of its keys: one for a counter, two (for 0 and 1) for a state. */
   readonly keys: Readonly<Record<string, EventKind | readonly [EventKind, EventKind]>>
+  /** The file changes and does not tell: the kernel's log does. */
+  readonly silent?: boolean
 }
 
-/** The files that tell by changing. The v1 controllers tell of memory only through eventfd(2), and of pids not at all. */
-function sourcesOf({ v2, controllers }: Places): Source[] {
-  if (v2 === undefined) return []
-  const sources: Source[] = [
-    { folder: v2, file: 'cgroup.events', keys: { populated: ['empty', 'populated'], frozen: ['thawed', 'frozen'] } },
-  ]
+/** The files that tell by changing. The v1 controllers tell of memory only through eventfd(2) and the kernel's log, and of pids not at all. */
+function sourcesOf({ v2, v1, controllers }: Places, log: boolean): Source[] {
+  const memory = v1.get('memory')
+  const sources: Source[] =
+    memory === undefined || !log ? [] : [{ folder: memory, file: 'memory.oom_control', keys: { oom_kill: 'oomKill' }, silent: true }]
+  if (v2 === undefined) return sources
+  sources.push({ folder: v2, file: 'cgroup.events', keys: { populated: ['empty', 'populated'], frozen: ['thawed', 'frozen'] } })
   if (controllers.has('memory'))
     sources.push({
       folder: v2,
@@ -54,35 +63,49 @@ function sourcesOf({ v2, controllers }: Places): Source[] {
 
 /**
  * The changes from now on, until `ended`. What files tell before the first step of the iteration is seen in it; alarms are set by it.
+ * @param memoryGroup The group in the hierarchy of the memory controller, as in /proc/PID/cgroup.
  * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` for a kind that this group's hierarchies do not tell.
  */
 export function eventsOf(
   places: Places,
   { kinds, pressure = [] }: EventOptions,
   ended: AbortSignal,
+  memoryGroup?: string,
 ): AsyncGenerator<CgroupEvent, void, void> {
-  const sources = sourcesOf(places)
-  const alarms = [...memoryAlarms(places), ...pressureAlarms(places, pressure)]
-  const told = new Set([...sources.flatMap(({ keys }) => Object.values(keys).flat()), ...alarms.map(({ kind }) => kind)])
-  const untold = kinds?.find((kind) => !told.has(kind))
-  if (untold !== undefined)
-    throw new BoxError('ERR_BOX_CGROUP_UNSUPPORTED', `The hierarchies of this group do not tell of ${untold}`, {
-      step: untold,
-      hint: untold === 'pressure' ? 'name triggers by the option `pressure`' : 'on cgroup v1 read stats() instead',
-    })
-  const wanted = new Set(kinds ?? told)
-  const states = sources.map((source) => ({ source, last: valuesOf(source) }))
-  return follow(
-    states,
-    wanted,
-    alarms.filter(({ kind }) => wanted.has(kind)),
-    ended,
-  )
+  const wantsKills = kinds === undefined || kinds.includes('oomKill')
+  const log = memoryGroup === undefined || !wantsKills ? undefined : OomLog.open(memoryGroup)
+  try {
+    const sources = sourcesOf(places, log !== undefined)
+    const alarms = [...memoryAlarms(places), ...pressureAlarms(places, pressure)]
+    const told = new Set([...sources.flatMap(({ keys }) => Object.values(keys).flat()), ...alarms.map(({ kind }) => kind)])
+    const untold = kinds?.find((kind) => !told.has(kind))
+    if (untold !== undefined)
+      throw new BoxError('ERR_BOX_CGROUP_UNSUPPORTED', `The hierarchies of this group do not tell of ${untold}`, {
+        step: untold,
+        hint: untold === 'pressure' ? 'name triggers by the option `pressure`' : 'on cgroup v1 read stats() instead',
+      })
+    const wanted = new Set(kinds ?? [...told].filter((kind) => kind !== undefined))
+    const states = sources
+      .filter(({ keys }) =>
+        Object.values(keys)
+          .flat()
+          .some((kind) => wanted.has(kind)),
+      )
+      .map((source) => ({ source, last: valuesOf(source) }))
+    const set = alarms.filter(({ kind }) => kind !== undefined && wanted.has(kind))
+    // The line that follows a kill, when it has been counted; it is written of every one.
+    for (const { source } of states)
+      if (source.silent === true) set.push({ kind: undefined, folder: source.folder, file: source.file, words: ['Killed process '] })
+    return follow({ states, kinds: wanted, alarms: set, log }, ended)
+  } catch (error) {
+    log?.close()
+    throw error
+  }
 }
 
 export interface EventOptions {
   readonly kinds?: readonly EventKind[] | undefined
-  readonly pressure?: readonly PressureTrigger[] | undefined
+  readonly pressure?: readonly (PressureTrigger | PressureLevel)[] | undefined
 }
 
 interface State {
@@ -90,12 +113,14 @@ interface State {
   last: ReadonlyMap<string, number>
 }
 
-async function* follow(
-  states: readonly State[],
-  kinds: ReadonlySet<EventKind>,
-  alarms: readonly Alarm[],
-  ended: AbortSignal,
-): AsyncGenerator<CgroupEvent, void, void> {
+interface Followed {
+  readonly states: readonly State[]
+  readonly kinds: ReadonlySet<EventKind>
+  readonly alarms: readonly Alarm[]
+  readonly log: OomLog | undefined
+}
+
+async function* follow({ states, kinds, alarms, log }: Followed, ended: AbortSignal): AsyncGenerator<CgroupEvent, void, void> {
   let wake: (() => void) | undefined
   const signal = (): void => wake?.()
   const watchers: FSWatcher[] = []
@@ -104,10 +129,11 @@ async function* follow(
   ended.addEventListener('abort', signal, { once: true })
   try {
     unset = setAlarms(alarms, (event) => {
-      heard.push(event)
+      if (event !== undefined) heard.push(event)
       signal()
     })
     for (const { source } of states) {
+      if (source.silent === true) continue
       const watcher = watch(`${source.folder}/${source.file}`)
       // A file that is removed with its group is an end, not an error.
       watchers.push(watcher.on('change', signal).on('error', signal))
@@ -116,7 +142,8 @@ async function* follow(
       const changed = new Promise<void>((resolve) => {
         wake = resolve
       })
-      const events = [...heard.splice(0), ...states.flatMap((state) => changesOf(state)).filter(({ kind }) => kinds.has(kind))]
+      const changes = states.flatMap((state) => changesOf(state)).filter(({ kind }) => kinds.has(kind))
+      const events = [...heard.splice(0), ...changes.flatMap((event) => (event.kind === 'oomKill' ? withNames(event, log) : event))]
       yield* events
       if (events.length === 0 && !ended.aborted) await changed
     }
@@ -124,7 +151,15 @@ async function* follow(
     ended.removeEventListener('abort', signal)
     for (const watcher of watchers) watcher.close()
     unset?.()
+    log?.close()
   }
+}
+
+/** An event for each process that the log names, and one for the others. */
+function withNames(event: CgroupEvent, log: OomLog | undefined): CgroupEvent[] {
+  const named = (log?.take() ?? []).slice(0, event.count).map((process): CgroupEvent => ({ ...event, count: 1, process }))
+  const others = event.count - named.length
+  return others > 0 ? [...named, { ...event, count: others }] : named
 }
 
 function changesOf(state: State): CgroupEvent[] {

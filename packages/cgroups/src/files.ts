@@ -19,8 +19,9 @@ export function read(folder: string, file: string): string | undefined {
       closeSync(fd)
     }
   } catch (error) {
-    // ENODEV: the group was removed while the file was open; EOPNOTSUPP: the file exists but this kernel was started without the feature.
-    if (['ENOENT', 'ENODEV', 'EOPNOTSUPP', 'EIO'].includes(errnoOf(error))) return undefined
+    // ENODEV: the group was removed while the file was open; EOPNOTSUPP: the file exists but this kernel was started without the feature; EINVAL: it can
+    // only be written to.
+    if (['ENOENT', 'ENODEV', 'EOPNOTSUPP', 'EIO', 'EINVAL'].includes(errnoOf(error))) return undefined
     throw systemError(`${path} cannot be read`, error, 'read', path)
   }
 }

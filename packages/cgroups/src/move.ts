@@ -1,8 +1,10 @@
 import { dirname } from 'node:path'
-import { BoxError } from '@box/core'
-import { systemError, writeSlowly } from './files.ts'
+import { BoxError, fromNative } from '@box/core'
+import { native } from '@box/native'
+import { writeSlowly } from './files.ts'
+import { hierarchyOf } from './hierarchies/find.ts'
 import { memberFolder, type Host } from './hierarchies/host.ts'
-import type { Hierarchy } from './hierarchies/find.ts'
+import type { Membership } from './hierarchies/membership.ts'
 import { allProcesses } from './kill.ts'
 import { foldersOf, type Places } from './places.ts'
 
@@ -13,18 +15,30 @@ import { foldersOf, type Places } from './places.ts'
 export async function moveProcess(host: Host, places: Places, pid: number): Promise<void> {
   if (!Number.isSafeInteger(pid) || pid < 1) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${pid} is not a process id`)
   const before = host.memberships(pid)
-  const { v2, v1 } = host.hierarchies
-  const moved: Hierarchy[] = []
-  for (const folder of foldersOf(places)) {
-    const hierarchy = [...(v2 === undefined ? [] : [v2]), ...v1].find(({ mountPoint }) => `${folder}/`.startsWith(`${mountPoint}/`))
-    try {
-      await writeSlowly(folder, 'cgroup.procs', `${pid}`)
-    } catch (error) {
-      for (const it of moved) await putBack(memberFolder(it, before), pid)
-      throw systemError(`Process ${pid} cannot be moved to ${folder}`, error, 'write', `${folder}/cgroup.procs`)
-    }
-    if (hierarchy !== undefined) moved.push(hierarchy)
+  const folders = foldersOf(places)
+  try {
+    await native().moveProcess(folders, pid)
+  } catch (thrown) {
+    const error = fromNative(thrown)
+    const path = error instanceof BoxError ? error.path : undefined
+    const refused = folders.findIndex((folder) => `${folder}/cgroup.procs` === path)
+    for (const folder of folders.slice(0, Math.max(0, refused))) await putBack(homeIn(host, folder, before), pid)
+    throw refusal(error, pid)
   }
+}
+
+/** Where the process was in the hierarchy of a folder. */
+function homeIn({ hierarchies }: Host, folder: string, before: readonly Membership[]): string | undefined {
+  const hierarchy = hierarchyOf(hierarchies, folder)
+  return hierarchy && memberFolder(hierarchy, before)
+}
+
+function refusal(error: unknown, pid: number): unknown {
+  if (!(error instanceof BoxError)) return error
+  const { errno, syscall, path } = error
+  // A process that has ended has no group (ESRCH), and a group that was removed no processes (ENODEV).
+  const code = errno === 'ESRCH' || errno === 'ENODEV' ? 'ERR_BOX_NOT_FOUND' : error.code
+  return new BoxError(code, `Process ${pid} cannot be moved to ${path}: ${errno}`, { errno, syscall, path, cause: error })
 }
 
 /** A process that has ended meanwhile has nowhere to go back to. */

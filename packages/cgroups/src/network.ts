@@ -9,11 +9,9 @@ type Limiter = ReturnType<ReturnType<typeof native>['BandwidthLimiter']['load']>
 /** The bandwidth of one group: programs that the kernel runs for each packet of its sockets. They stay until the group is removed. */
 export class Bandwidth {
   readonly #limiter: Limiter
-  #limits: CheckedNetwork
 
-  private constructor(limiter: Limiter, limits: CheckedNetwork) {
+  private constructor(limiter: Limiter) {
     this.#limiter = limiter
-    this.#limits = limits
   }
 
   /**
@@ -21,10 +19,16 @@ export class Bandwidth {
    * @throws BoxError `ERR_BOX_PERMISSION`, `ERR_BOX_UNSUPPORTED`.
    */
   static load(limits: CheckedNetwork): Bandwidth {
-    return new Bandwidth(
-      called(() => native().BandwidthLimiter.load(ratesOf(limits))),
-      limits,
-    )
+    return new Bandwidth(called(() => native().BandwidthLimiter.load(ratesOf(limits))))
+  }
+
+  /**
+   * What limits a group already, whichever process has attached it.
+   * @throws BoxError `ERR_BOX_PERMISSION` without CAP_SYS_ADMIN.
+   */
+  static open(folder: string): Bandwidth | undefined {
+    const limiter = called(() => native().BandwidthLimiter.open(folder))
+    return limiter === null ? undefined : new Bandwidth(limiter)
   }
 
   /** @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED` where the group is in no v2 hierarchy, `ERR_BOX_PERMISSION`. */
@@ -36,14 +40,11 @@ export class Bandwidth {
 
   /** Changes what is named. */
   update(limits: CheckedNetwork): void {
-    const next = {
-      egress: limits.egress ?? this.#limits.egress,
-      ingress: limits.ingress ?? this.#limits.ingress,
-      egressPackets: limits.egressPackets ?? this.#limits.egressPackets,
-      ingressPackets: limits.ingressPackets ?? this.#limits.ingressPackets,
-    }
-    called(() => this.#limiter.set(ratesOf(next)))
-    this.#limits = next
+    called(() => {
+      const named = Object.entries(limits).filter(([, rate]) => rate !== undefined)
+      const others = Object.entries(this.#limiter.rates()).filter(([name]) => named.every(([other]) => other !== name))
+      this.#limiter.set(Object.fromEntries([...others, ...named].filter(([, rate]) => typeof rate === 'number')))
+    })
   }
 
   stats(): NetworkStats {

@@ -1,9 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { BoxError } from '@box/core'
+import { native } from '@box/native'
 import { waitForEvent } from './events-file.ts'
 import { errnoOf, groupsBelow, removeFolder, systemError } from './files.ts'
 import { killAll, processesAt } from './kill.ts'
 import { foldersOf, type Places } from './places.ts'
+
+/** How long the ends of processes are waited for one by one, in milliseconds: a thread is held meanwhile. */
+const soon = 100
 
 /**
  * Ends what is in a group and removes its folders, those that its processes have made below included.
@@ -21,7 +25,11 @@ export async function removePlaces(places: Places, timeout: number): Promise<voi
       },
     )
   if (tryRemove(places)) return
+  const members = [...processesAt(places)].filter((pid) => pid !== process.pid)
   await killAll(places)
+  // Most end at once, and the kernel tells of an empty group no sooner than ten milliseconds after it has told of a full one.
+  await native().waitForEnds(members, Math.min(timeout, soon))
+  if (tryRemove(places)) return
   if (places.v2 !== undefined) {
     try {
       await waitForEvent(places.v2, 'populated', 0, deadline)

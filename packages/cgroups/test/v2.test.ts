@@ -110,14 +110,14 @@ test.each(['relative', '/a/../b', '/a//b', '/a/', '/./a', ''])('%j is no parent'
 })
 
 test('an update writes what is named and leaves the rest', async () => {
-  const group = new Cgroup(host, create({ pids: 5, memory: 5_000_000 }), true)
+  const group = new Cgroup(host, create({ pids: 5, memory: 5_000_000 }), 'owner')
   await group.update({ pids: 9999 })
   expect(text('app/one/pids.max')).toBe('9999')
   expect(text('app/one/memory.max')).toBe('5000000')
 })
 
 test('an update that fails in the middle puts back what it has written', async () => {
-  const group = new Cgroup(host, create({ pids: 5555 }), true)
+  const group = new Cgroup(host, create({ pids: 5555 }), 'owner')
   rmSync(join(tree, 'app/one/memory.oom.group'))
   await expect(group.update({ cpus: 0.25, memory: { max: 7777, oomGroup: true } })).rejects.toMatchObject({ step: 'memory.oomGroup' })
   expect(text('app/one/memory.max')).toMatch(/^max/)
@@ -125,13 +125,13 @@ test('an update that fails in the middle puts back what it has written', async (
 })
 
 test('an update cannot ask for a controller that the group was made without', async () => {
-  const group = new Cgroup(host, create({ pids: 5 }, { controllers: [] }), true)
+  const group = new Cgroup(host, create({ pids: 5 }, { controllers: [] }), 'owner')
   await expect(group.update({ memory: 5 })).rejects.toMatchObject({ code: 'ERR_BOX_CGROUP_UNSUPPORTED', step: 'memory' })
 })
 
 test('statistics are in bytes, milliseconds and counts', async () => {
   files = unifiedUsed
-  const stats = await new Cgroup(host, create({}, { controllers: ['hugetlb', 'io', 'memory', 'pids', 'cpu'] }), true).stats()
+  const stats = await new Cgroup(host, create({}, { controllers: ['hugetlb', 'io', 'memory', 'pids', 'cpu'] }), 'owner').stats()
   expect(stats).toEqual({
     time: expect.any(Number),
     cpu: { usage: 1500.25, user: 1000, system: 500.25, periods: 20, throttledPeriods: 7, throttled: 350 },

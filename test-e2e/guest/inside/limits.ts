@@ -64,10 +64,11 @@ describe('limits of cgroup v2', () => {
     for (const oomGroup of [false, true]) {
       const group = await groups.create({ memory: { max: '16MiB', oomGroup } })
       const killed = first(group.events({ kinds: ['oomKill'] }), 'oomKill')
+      const limit = group.paths.v2?.replace('/sys/fs/cgroup', '')
       const bystander = await groups.runIn(group, 'exec sleep 60')
       const child = await groups.runIn(group, 'exec dd if=/dev/zero of=/dev/null bs=200M count=1')
       expect(await once(child, 'exit')).toEqual([null, 'SIGKILL'])
-      expect((await killed).count).toBeGreaterThan(0)
+      expect(await killed).toMatchObject({ count: 1, process: { pid: child.pid, command: 'dd', uid: 0, limit } })
       if (oomGroup) expect(bystander.signalCode ?? (await once(bystander, 'exit'))[1]).toBe('SIGKILL')
       else expect(await group.processes()).toEqual([bystander.pid])
     }
@@ -171,6 +172,17 @@ describe('limits of cgroup v2', () => {
     await group.update({ devices: [{ allow: true }] })
     const child = await groups.runIn(group, 'cat /dev/null')
     expect(await once(child, 'exit')).toEqual([0, null])
+  })
+
+  test('a group that was opened by its name gets other rules for devices, and other bandwidth', async () => {
+    const name = groups.nextName()
+    groups.keep(await Cgroup.create(name, { devices: [{ allow: false }], network: { egressPackets: '1/s' } }))
+    const opened = await Cgroup.open(name)
+    await opened.update({ devices: [{ allow: true }], network: { egressPackets: 'max' } })
+    const child = await groups.runIn(opened, 'cat /dev/null && ping -c 5 -i 0.1 127.0.0.1 > /dev/null')
+    expect(await once(child, 'exit')).toEqual([0, null])
+    expect((await opened.stats()).network).toMatchObject({ sentDroppedPackets: 0 })
+    await opened.close()
   })
 
   test('what cgroup v2 lacks is refused by its name before anything is made', async () => {

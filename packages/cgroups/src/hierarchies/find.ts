@@ -52,3 +52,14 @@ export function folderOf({ mountPoint, root }: Hierarchy, path: string): string 
   if (path === root || path === '/') return path === root ? mountPoint : undefined
   return path.startsWith(`${prefix}/`) ? `${mountPoint}${path.slice(prefix.length)}` : undefined
 }
+
+/** What /proc/PID/cgroup says of the processes in a folder of a hierarchy. */
+export function pathOf({ mountPoint, root }: Hierarchy, folder: string): string {
+  const below = folder.slice(mountPoint.length)
+  return below === '' ? root : `${root === '/' ? '' : root}${below}`
+}
+
+/** The hierarchy that a folder is in. */
+export function hierarchyOf({ v2, v1 }: Hierarchies, folder: string): Hierarchy | undefined {
+  return [...(v2 === undefined ? [] : [v2]), ...v1].find(({ mountPoint }) => `${folder}/`.startsWith(`${mountPoint}/`))
+}

@@ -1,8 +1,9 @@
-//! Alarms of groups.
+//! Alarms of groups, and the kernel's log.
 
 use std::sync::{Mutex, PoisonError};
 
 use box_kernel::alarms::{Alarm, Alarms};
+use box_kernel::log::KernelLog as Log;
 use box_kernel::{Failure, Result};
 use napi::bindgen_prelude::Function;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -11,7 +12,7 @@ use napi_derive::napi;
 
 use crate::error::OrThrow;
 
-/// A pressure file with the trigger that is written to it, or a file of a v1 group that tells by eventfd(2).
+/// A pressure file with the trigger that is written to it, a file of a v1 group that tells by eventfd(2), or words of the kernel's log.
 #[napi(object)]
 pub struct GroupAlarm {
     /// The group's folder.
@@ -20,6 +21,10 @@ pub struct GroupAlarm {
     pub file: String,
     /// Of a pressure file.
     pub trigger: Option<String>,
+    /// Of `memory.pressure_level`.
+    pub level: Option<String>,
+    /// Of the log: then folder and file are not looked at.
+    pub words: Option<Vec<String>>,
 }
 
 /// Which alarm went off.
@@ -67,12 +72,41 @@ impl GroupAlarms {
     }
 }
 
-fn alarm_of(GroupAlarm { folder, file, trigger }: GroupAlarm) -> Result<Alarm> {
+fn alarm_of(GroupAlarm { folder, file, trigger, level, words }: GroupAlarm) -> Result<Alarm> {
     if file.contains('/') {
         return Err(Failure::new("ERR_BOX_INVALID_ARGUMENT", format!("{file} is not the name of a file")));
     }
-    Ok(match trigger {
-        Some(trigger) => Alarm::Pressure { file: format!("{folder}/{file}"), trigger },
-        None => Alarm::Event { folder, file },
+    Ok(match (words, trigger) {
+        (Some(words), _) => Alarm::Log { words },
+        (None, Some(trigger)) => Alarm::Pressure { file: format!("{folder}/{file}"), trigger },
+        (None, None) => Alarm::Event { folder, file, level },
     })
+}
+
+/// The kernel's log from the moment on at which it was opened.
+#[napi]
+pub struct KernelLog {
+    inner: Mutex<Option<Log>>,
+}
+
+#[napi]
+impl KernelLog {
+    /// Opens it; what is in it is passed over.
+    #[napi(factory, catch_unwind)]
+    pub fn open(env: &Env) -> napi::Result<Self> {
+        Ok(Self { inner: Mutex::new(Some(Log::open().or_throw(env)?)) })
+    }
+
+    /// The records since the last call that hold the word; never waits.
+    #[napi(catch_unwind)]
+    pub fn records(&self, env: &Env, word: String) -> napi::Result<Vec<String>> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.as_ref().map_or_else(|| Ok(Vec::new()), |log| log.records(&[&word])).or_throw(env)
+    }
+
+    /// Closes the descriptor. A second call does nothing.
+    #[napi(catch_unwind)]
+    pub fn close(&self) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
 }

@@ -1,13 +1,14 @@
 //! Limits of bandwidth for a group.
 
+use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 
 use box_kernel::bpf::bandwidth::{Bandwidth, Rates};
-use box_kernel::{Failure, Result, SyscallContext};
+use box_kernel::{Failure, Result};
 use napi::Env;
 use napi_derive::napi;
-use rustix::fs::{Mode, OFlags};
 
+use crate::devices::open;
 use crate::error::OrThrow;
 use crate::mounts::whole;
 
@@ -63,12 +64,27 @@ impl BandwidthLimiter {
     /// Limits the group of the v2 hierarchy in that folder.
     #[napi(catch_unwind)]
     pub fn attach(&self, env: &Env, folder: String) -> napi::Result<()> {
-        self.with(|bandwidth| {
-            let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let group = rustix::fs::open(folder.as_str(), flags, Mode::empty()).syscall("open").map_err(|it| it.at(&folder))?;
-            bandwidth.attach(std::os::fd::AsFd::as_fd(&group)).map_err(|it| it.at(&folder))
+        self.with(|bandwidth| bandwidth.attach(open(&folder)?.as_fd()).map_err(|it| it.at(&folder))).or_throw(env)
+    }
+
+    /// Those that limit the group in that folder already, whoever attached them. Needs CAP_SYS_ADMIN.
+    #[napi(catch_unwind)]
+    pub fn open(env: &Env, folder: String) -> napi::Result<Option<Self>> {
+        let found = open(&folder).and_then(|group| Bandwidth::attached(group.as_fd()).map_err(|it| it.at(&folder))).or_throw(env)?;
+        Ok(found.map(|bandwidth| Self { inner: Mutex::new(Some(bandwidth)) }))
+    }
+
+    /// The rates that hold now.
+    #[napi(catch_unwind)]
+    pub fn rates(&self, env: &Env) -> napi::Result<BandwidthRates> {
+        let rates = self.with(Bandwidth::rates).or_throw(env)?;
+        let number = |rate: Option<u64>| rate.map(exact);
+        Ok(BandwidthRates {
+            egress: number(rates.egress),
+            ingress: number(rates.ingress),
+            egress_packets: number(rates.egress_packets),
+            ingress_packets: number(rates.ingress_packets),
         })
-        .or_throw(env)
     }
 
     /// Changes the rates.
@@ -81,18 +97,15 @@ impl BandwidthLimiter {
     #[napi(catch_unwind)]
     pub fn counters(&self, env: &Env) -> napi::Result<BandwidthCounters> {
         let [sent, received] = self.with(Bandwidth::counters).or_throw(env)?;
-        // A number of JavaScript is exact to 9 petabytes.
-        #[allow(clippy::cast_precision_loss)]
-        let number = |value: u64| value as f64;
         Ok(BandwidthCounters {
-            sent: number(sent.passed_bytes),
-            sent_packets: number(sent.passed_packets),
-            sent_dropped: number(sent.dropped_bytes),
-            sent_dropped_packets: number(sent.dropped_packets),
-            received: number(received.passed_bytes),
-            received_packets: number(received.passed_packets),
-            received_dropped: number(received.dropped_bytes),
-            received_dropped_packets: number(received.dropped_packets),
+            sent: exact(sent.passed_bytes),
+            sent_packets: exact(sent.passed_packets),
+            sent_dropped: exact(sent.dropped_bytes),
+            sent_dropped_packets: exact(sent.dropped_packets),
+            received: exact(received.passed_bytes),
+            received_packets: exact(received.passed_packets),
+            received_dropped: exact(received.dropped_bytes),
+            received_dropped_packets: exact(received.dropped_packets),
         })
     }
 
@@ -106,6 +119,12 @@ impl BandwidthLimiter {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.as_ref().ok_or_else(|| Failure::new("ERR_BOX_STATE", "the limiter is closed")).and_then(work)
     }
+}
+
+/// A number of JavaScript is exact to 9 petabytes.
+#[allow(clippy::cast_precision_loss)]
+fn exact(value: u64) -> f64 {
+    value as f64
 }
 
 fn rates_of(rates: &BandwidthRates) -> Result<Rates> {

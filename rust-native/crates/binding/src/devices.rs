@@ -42,6 +42,13 @@ impl DeviceFilter {
         Ok(Self { inner: Mutex::new(Some(filter)) })
     }
 
+    /// The one that the group in that folder has already, whoever made it. Needs CAP_SYS_ADMIN.
+    #[napi(catch_unwind)]
+    pub fn open(env: &Env, folder: String) -> napi::Result<Option<Self>> {
+        let found = open(&folder).and_then(|group| Filter::attached(group.as_fd()).map_err(|it| it.at(&folder))).or_throw(env)?;
+        Ok(found.map(|filter| Self { inner: Mutex::new(Some(filter)) }))
+    }
+
     /// Holds for the group of the v2 hierarchy in that folder.
     #[napi(catch_unwind)]
     pub fn attach(&self, env: &Env, folder: String) -> napi::Result<()> {
@@ -85,7 +92,7 @@ fn opened(filter: Option<&Filter>) -> Result<&Filter> {
     filter.ok_or_else(|| Failure::new("ERR_BOX_STATE", "the filter is closed"))
 }
 
-fn open(folder: &str) -> Result<std::os::fd::OwnedFd> {
+pub fn open(folder: &str) -> Result<std::os::fd::OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::open(folder, flags, Mode::empty()).syscall("open").map_err(|it| it.at(folder))
 }

@@ -4,6 +4,7 @@ mod alarms;
 mod archive;
 mod background;
 mod bpf;
+mod cgroup;
 mod devices;
 mod error;
 mod launch;

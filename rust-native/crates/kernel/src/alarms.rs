@@ -1,6 +1,6 @@
 //! What the kernel tells of a group only to who waits on a descriptor: stalls above a threshold (Documentation/accounting/psi.rst, "Monitoring for
-//! pressure thresholds") and, on cgroup v1, that memory ran out (Documentation/admin-guide/cgroup-v1/memory.rst, "OOM Control"). One thread sleeps until
-//! the kernel wakes it.
+//! pressure thresholds"), on cgroup v1 that memory ran out or is short (Documentation/admin-guide/cgroup-v1/memory.rst, "OOM Control", "Memory Pressure"),
+//! and what is in its log. One thread sleeps until the kernel wakes it.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::thread::JoinHandle;
@@ -9,6 +9,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::log::KernelLog;
 use crate::{Failure, Result, SyscallContext};
 
 /// What is waited for.
@@ -27,6 +28,13 @@ pub enum Alarm {
         folder: String,
         /// The file's name.
         file: String,
+        /// What else is registered: the level of `memory.pressure_level`.
+        level: Option<String>,
+    },
+    /// A record of the kernel's log that holds one of these words.
+    Log {
+        /// The words.
+        words: Vec<String>,
     },
 }
 
@@ -37,11 +45,36 @@ pub struct Alarms {
     thread: Option<JoinHandle<()>>,
 }
 
-/// A descriptor that the kernel wakes: the one of the alarm, and what keeps it alive.
-struct Source {
-    wait: OwnedFd,
-    flags: PollFlags,
-    _file: Option<OwnedFd>,
+/// What the kernel wakes, and what keeps it alive.
+enum Source {
+    Pressure(OwnedFd),
+    Event { counter: OwnedFd, _file: OwnedFd },
+    Log { log: KernelLog, words: Vec<String> },
+}
+
+impl Source {
+    fn polled(&self) -> PollFd<'_> {
+        match self {
+            Self::Pressure(file) => PollFd::from_borrowed_fd(file.as_fd(), PollFlags::PRI),
+            Self::Event { counter, .. } => PollFd::from_borrowed_fd(counter.as_fd(), PollFlags::IN),
+            Self::Log { log, .. } => PollFd::from_borrowed_fd(log.as_fd(), PollFlags::IN),
+        }
+    }
+
+    /// How often it went off.
+    fn count(&self) -> u64 {
+        match self {
+            Self::Pressure(_) => 1,
+            Self::Event { counter, .. } => {
+                let mut bytes = [0_u8; 8];
+                rustix::io::read(counter, &mut bytes).map_or(1, |_| u64::from_ne_bytes(bytes))
+            }
+            Self::Log { log, words } => {
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                log.records(&words).map_or(0, |records| records.len() as u64)
+            }
+        }
+    }
 }
 
 impl Alarms {
@@ -74,20 +107,22 @@ fn open(alarm: &Alarm) -> Result<Source> {
             let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let wait = rustix::fs::open(file.as_str(), flags, Mode::empty()).syscall("open").map_err(|it| it.at(file))?;
             rustix::io::write(&wait, format!("{trigger}\0").as_bytes()).syscall("write").map_err(|it| it.at(file))?;
-            Ok(Source { wait, flags: PollFlags::PRI, _file: None })
+            Ok(Source::Pressure(wait))
         }
-        Alarm::Event { folder, file } => {
+        Alarm::Event { folder, file, level } => {
             let path = format!("{folder}/{file}");
             let read = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let told = rustix::fs::open(path.as_str(), read, Mode::empty()).syscall("open").map_err(|it| it.at(&path))?;
-            let wait = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).syscall("eventfd2")?;
+            let counter = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).syscall("eventfd2")?;
             let control = format!("{folder}/cgroup.event_control");
             let write = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let register = rustix::fs::open(control.as_str(), write, Mode::empty()).syscall("open").map_err(|it| it.at(&control))?;
-            let line = format!("{} {}", wait.as_raw_fd(), told.as_raw_fd());
+            let level = level.as_ref().map_or(String::new(), |it| format!(" {it}"));
+            let line = format!("{} {}{level}", counter.as_raw_fd(), told.as_raw_fd());
             rustix::io::write(&register, line.as_bytes()).syscall("write").map_err(|it| it.at(&control))?;
-            Ok(Source { wait, flags: PollFlags::IN, _file: Some(told) })
+            Ok(Source::Event { counter, _file: told })
         }
+        Alarm::Log { words } => Ok(Source::Log { log: KernelLog::open()?, words: words.clone() }),
     }
 }
 
@@ -95,7 +130,7 @@ fn wait(sources: Vec<Source>, stop: &OwnedFd, tell: impl Fn(usize, u64)) {
     let mut sources: Vec<Option<Source>> = sources.into_iter().map(Some).collect();
     loop {
         let live: Vec<usize> = sources.iter().enumerate().filter_map(|(index, it)| it.as_ref().map(|_| index)).collect();
-        let mut waited: Vec<PollFd<'_>> = sources.iter().flatten().map(|it| PollFd::from_borrowed_fd(it.wait.as_fd(), it.flags)).collect();
+        let mut waited: Vec<PollFd<'_>> = sources.iter().flatten().map(Source::polled).collect();
         waited.push(PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN));
         match poll(&mut waited, None) {
             Ok(_) | Err(Errno::INTR) => {}
@@ -106,23 +141,16 @@ fn wait(sources: Vec<Source>, stop: &OwnedFd, tell: impl Fn(usize, u64)) {
             return;
         }
         for (index, flags) in live.into_iter().zip(woken) {
-            if flags.contains(PollFlags::ERR) {
-                // The group is gone.
-                if let Some(source) = sources.get_mut(index) {
-                    *source = None;
-                }
-            } else if !flags.is_empty() {
-                tell(index, sources.get(index).and_then(Option::as_ref).map_or(1, count));
+            let Some(Some(source)) = sources.get_mut(index).filter(|_| !flags.is_empty()) else { continue };
+            // Of the log it means that records were lost; of another file that the group is gone.
+            if flags.contains(PollFlags::ERR) && !matches!(source, Source::Log { .. }) {
+                sources.get_mut(index).map(Option::take);
+                continue;
+            }
+            match source.count() {
+                0 => {}
+                count => tell(index, count),
             }
         }
     }
-}
-
-/// An eventfd counts; a pressure file does not.
-fn count(source: &Source) -> u64 {
-    let mut bytes = [0_u8; 8];
-    if source.flags != PollFlags::IN {
-        return 1;
-    }
-    rustix::io::read(&source.wait, &mut bytes).map_or(1, |_| u64::from_ne_bytes(bytes))
 }

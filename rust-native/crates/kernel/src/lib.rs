@@ -2,10 +2,12 @@
 
 pub mod alarms;
 pub mod bpf;
+pub mod cgroup;
 pub mod errno;
 pub mod error;
 pub mod file_ids;
 pub mod launch;
+pub mod log;
 pub mod mount;
 pub mod namespaces;
 pub mod overlay;

@@ -115,6 +115,28 @@ impl Bandwidth {
         Ok(Self { settings, state, programs })
     }
 
+    /// The programs that limit a group already, whichever process has attached them.
+    pub fn attached(group: BorrowedFd<'_>) -> Result<Option<Self>> {
+        let found = |kind| Program::attached(kind, group);
+        let (Some(egress), Some(ingress), Some(pacer)) = (found(Kind::Egress)?, found(Kind::Ingress)?, found(Kind::SocketOperations)?)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self { settings: Shared::of(&egress)?, state: Shared::of(&egress)?, programs: [egress, ingress, pacer] }))
+    }
+
+    /// The rates that hold now.
+    pub fn rates(&self) -> Result<Rates> {
+        let [egress, _, _, egress_packets, _, ingress, _, _, ingress_packets, _] = self.settings.read()?;
+        let limit = |rate| Some(rate).filter(|rate| *rate > 0);
+        Ok(Rates {
+            egress: limit(egress),
+            ingress: limit(ingress),
+            egress_packets: limit(egress_packets),
+            ingress_packets: limit(ingress_packets),
+        })
+    }
+
     /// Limits a group of the v2 hierarchy, until it is removed. After a failure none of the programs is attached.
     pub fn attach(&self, group: BorrowedFd<'_>) -> Result<()> {
         for (index, program) in self.programs.iter().enumerate() {

@@ -48,6 +48,11 @@ impl DeviceFilter {
         Program::load(Kind::Device, &filter(rules)?).map(Self)
     }
 
+    /// The program that decides for a group already, whichever process has attached it.
+    pub fn attached(group: BorrowedFd<'_>) -> Result<Option<Self>> {
+        Ok(Program::attached(Kind::Device, group)?.map(Self))
+    }
+
     /// Holds for a group of the v2 hierarchy and those below it, until it is removed.
     pub fn attach(&self, group: BorrowedFd<'_>) -> Result<()> {
         self.0.attach(group)

@@ -14,6 +14,10 @@ const MAP_UPDATE_ELEM: c_int = 2;
 const PROG_LOAD: c_int = 5;
 const PROG_ATTACH: c_int = 8;
 const PROG_DETACH: c_int = 9;
+const PROG_GET_FD_BY_ID: c_int = 13;
+const MAP_GET_FD_BY_ID: c_int = 14;
+const OBJ_GET_INFO_BY_FD: c_int = 15;
+const PROG_QUERY: c_int = 16;
 
 const MAP_TYPE_ARRAY: u32 = 2;
 /// Other programs may be attached to the same group, and to those below it; all are asked.
@@ -97,6 +101,50 @@ struct LoadProgram {
 }
 
 #[repr(C)]
+struct Query {
+    target: u32,
+    attach_type: u32,
+    query_flags: u32,
+    attach_flags: u32,
+    ids: u64,
+    count: u32,
+}
+
+#[repr(C)]
+struct ById {
+    id: u32,
+    next: u32,
+    flags: u32,
+}
+
+#[repr(C)]
+struct GetInfo {
+    descriptor: u32,
+    length: u32,
+    info: u64,
+}
+
+/// `struct bpf_prog_info` as far as it is read.
+#[repr(C)]
+#[derive(Default)]
+struct ProgramInfo {
+    before: [u32; 13],
+    maps: u32,
+    map_ids: u64,
+    name: [u8; 16],
+}
+
+/// `struct bpf_map_info` as far as it is read.
+#[repr(C)]
+#[derive(Default)]
+struct MapInfo {
+    map_type: u32,
+    id: u32,
+    key_size: u32,
+    value_size: u32,
+}
+
+#[repr(C)]
 struct Attachment {
     target: u32,
     program: u32,
@@ -118,6 +166,19 @@ impl<const WORDS: usize> Shared<WORDS> {
         let fd = unsafe { bpf(MAP_CREATE, &attributes) }.map_err(|errno| failed(errno, "a map"))?;
         // SAFETY: the kernel has just made this descriptor for us.
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// The map of that size among those of a program that is loaded already.
+    pub fn of(program: &Program) -> Result<Self> {
+        let size = u32::try_from(WORDS * 8).unwrap_or(u32::MAX);
+        for map in program.maps()? {
+            let mut info = MapInfo::default();
+            describe(&map, &mut info)?;
+            if info.map_type == MAP_TYPE_ARRAY && info.value_size == size {
+                return Ok(Self(map));
+            }
+        }
+        Err(Failure::new("ERR_BOX_STATE", "the group's programs were loaded by another version of this library"))
     }
 
     /// What is in it now, each word whole.
@@ -208,6 +269,40 @@ impl Program {
         unsafe { bpf(PROG_ATTACH, &attachment) }.map_err(|errno| failed(errno, "replacing a program")).map(|_| ())
     }
 
+    /// The program of this kind that was attached to a group before, by whichever process. Needs CAP_SYS_ADMIN.
+    pub fn attached(kind: Kind, group: BorrowedFd<'_>) -> Result<Option<Self>> {
+        // The kernel attaches no more than 64 to one group.
+        let mut ids = [0_u32; 64];
+        let mut query = Query {
+            target: number(&group),
+            attach_type: kind.attach_type(),
+            query_flags: 0,
+            attach_flags: 0,
+            ids: ids.as_mut_ptr() as u64,
+            count: u32::try_from(ids.len()).unwrap_or(0),
+        };
+        // SAFETY: the pointer is to the identifiers, whose number is given.
+        unsafe { bpf(PROG_QUERY, &raw mut query) }.map_err(|errno| failed(errno, "listing programs"))?;
+        for id in ids.iter().take(usize::try_from(query.count).unwrap_or(0)) {
+            let Some(descriptor) = by_id(PROG_GET_FD_BY_ID, *id)? else { continue };
+            let mut info = ProgramInfo::default();
+            describe(&descriptor, &mut info)?;
+            if info.name == kind.name() {
+                return Ok(Some(Self { descriptor, kind }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn maps(&self) -> Result<Vec<OwnedFd>> {
+        let mut ids = [0_u32; 16];
+        let most = u32::try_from(ids.len()).unwrap_or(0);
+        let mut info = ProgramInfo { maps: most, map_ids: ids.as_mut_ptr() as u64, ..Default::default() };
+        describe(&self.descriptor, &mut info)?;
+        let count = usize::try_from(info.maps).unwrap_or(0);
+        Ok(ids.iter().take(count).map(|id| by_id(MAP_GET_FD_BY_ID, *id)).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
     /// Takes it from a group.
     pub fn detach(&self, group: BorrowedFd<'_>) -> Result<()> {
         // SAFETY: the attributes are those of the command and hold no pointer.
@@ -217,6 +312,26 @@ impl Program {
     fn attachment(&self, group: BorrowedFd<'_>, flags: u32) -> Attachment {
         Attachment { target: number(&group), program: number(&self.descriptor), attach_type: self.kind.attach_type(), flags, replaced: 0 }
     }
+}
+
+/// `None` where it has gone meanwhile.
+fn by_id(command: c_int, id: u32) -> Result<Option<OwnedFd>> {
+    let mut attributes = ById { id, next: 0, flags: 0 };
+    // SAFETY: the attributes are those of the command and hold no pointer.
+    match unsafe { bpf(command, &raw mut attributes) } {
+        // SAFETY: the kernel has just made this descriptor for us.
+        Ok(fd) => Ok(Some(unsafe { OwnedFd::from_raw_fd(fd) })),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(failed(errno, "opening a program")),
+    }
+}
+
+/// Fills what is known of a program or a map, which must begin as its structure of the kernel.
+fn describe<T>(descriptor: &OwnedFd, info: &mut T) -> Result<()> {
+    let length = u32::try_from(size_of::<T>()).unwrap_or(0);
+    let mut attributes = GetInfo { descriptor: number(descriptor), length, info: std::ptr::from_mut(info) as u64 };
+    // SAFETY: the pointer is to a structure of the length given, whose own pointers are to memory that lives as long.
+    unsafe { bpf(OBJ_GET_INFO_BY_FD, &raw mut attributes) }.map_err(|errno| failed(errno, "describing a program")).map(|_| ())
 }
 
 fn number(descriptor: &impl AsRawFd) -> u32 {
@@ -239,10 +354,10 @@ fn refused(errno: Errno, log: &[u8]) -> Failure {
 
 /// # Safety
 /// The attributes are those of the command, and their pointers are valid for what the kernel does with them.
-unsafe fn bpf<T>(command: c_int, attributes: &T) -> rustix::io::Result<c_int> {
+unsafe fn bpf<T>(command: c_int, attributes: *const T) -> rustix::io::Result<c_int> {
     let size = u32::try_from(size_of::<T>()).unwrap_or(u32::MAX);
     // SAFETY: as the caller promises.
-    let result: c_long = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attributes).cast::<c_char>(), size) };
+    let result: c_long = unsafe { libc::syscall(libc::SYS_bpf, command, attributes.cast::<c_char>(), size) };
     c_int::try_from(result).ok().filter(|value| *value >= 0).ok_or_else(|| {
         let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO);
         Errno::from_raw_os_error(errno)
