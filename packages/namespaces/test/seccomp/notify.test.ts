@@ -1,6 +1,10 @@
+import { spawn as nodeSpawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import {
   type SeccompProfile,
   type SpawnOptions,
@@ -117,6 +121,19 @@ describe('a system call that is asked about', () => {
       }
     }).rejects.toMatchObject({ code: expect.stringMatching(/^ERR_BOX_(STATE|NOT_FOUND)$/) })
     expect(existsSync(join(folder, 'made'))).toBe(false)
+  })
+
+  test('fails where the process that is asked is killed: who waited goes on, or ends with it', async () => {
+    const program = join(__dirname, '../support/asker.mjs')
+    const asker = nodeSpawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] })
+    const pipe = asker.stdio[3]
+    if (!(pipe instanceof Readable)) throw new Error('no pipe')
+    expect(String((await once(asker.stdout, 'data'))[0])).toBe('both wait\n')
+    asker.kill('SIGKILL')
+    // The pipe ends when nobody has it any more: neither of the two hangs. How far the one gets that ends with Node, is chance.
+    const lines = new Set((await text(pipe)).trim().split('\n'))
+    expect(lines).toEqual(new Set(["mkdir: cannot create directory 'made': Function not implemented", 'mkdir gave 1']))
+    expect(readdirSync(folder)).toEqual([])
   })
 
   test('is given a descriptor of the caller’s', async () => {
