@@ -43,14 +43,17 @@ asRoot('without privileges', () => {
   }, 120_000)
 
   test.each([
-    ['an ordinary user does the main job', []],
+    // useradd(8) has given the user ranges of ids.
+    ['an ordinary user does the main job, with owners of many ids', [], 0, ['/etc/shadow 0:42', '/srv/data/file 1000:1001', '1', '2']],
     [
-      'so does one inside an unprivileged container',
+      'so does one inside an unprivileged container, with its own id alone',
       ['bwrap', '--dev-bind', '/', '/', '--unshare-user', '--unshare-pid', '--proc', '/proc'],
+      1,
+      ['/etc/shadow 0:0', '/srv/data/file 0:0'],
     ],
   ])(
     '%s, with a Debian root from the registry of the distribution project',
-    async (_, before) => {
+    async (_, before, changed, owners) => {
       const server = await startDockerRegistry(path.join(workplace.folder, 'registry'))
       try {
         const reference = `${server.address}/debian:minbase`
@@ -62,9 +65,10 @@ asRoot('without privileges', () => {
           transferred: true,
           transferredAgain: false,
           inside: ['1', 'inside', 'debian', expect.stringMatching(/^[1-9]$/), '0', 'lo'],
-          exitCode: 0,
+          exitCode: changed,
           after: 'changed\n',
           untouched: '/etc/issue\n',
+          owners: ['/etc/passwd 0:0', ...owners],
         })
       } finally {
         await server.close()
@@ -90,7 +94,8 @@ asRoot('without privileges', () => {
     const store = await LayerStore.open(path.join(workplace.folder, 'maker'))
     const client = new Registry()
     try {
-      await store.create({ add: { '/': rootfs }, config: { cmd: ['sh'] }, tag: 'debian:minbase' })
+      // With the owners that its files have: create() makes all of them root's.
+      await store.import(rootfs, { tag: 'debian:minbase' })
       await client.push(store, reference, { name: 'debian:minbase' })
     } finally {
       await client.close()

@@ -18,11 +18,16 @@ const inside = await runtime.run(
   ['sh', '-c', 'echo $$; hostname; . /etc/os-release; echo $ID; ls /proc | grep -c "^[0-9]"; id -u; ls /sys/class/net'],
   { hostname: 'inside' },
 )
-const container = await runtime.start(reference, ['sh', '-c', 'echo changed > /etc/motd; rm /etc/issue; mkdir /srv/data'])
+const change = `echo changed > /etc/motd; rm /etc/issue; mkdir /srv/data; echo 1 > /srv/data/file
+  chown -R 1000:1001 /srv/data && chmod 0700 /srv/data && setpriv --reuid 1000 --regid 1001 --clear-groups sh -c 'echo 2 >> /srv/data/file'`
+const container = await runtime.start(reference, ['sh', '-c', change])
 const { exitCode } = await container.exited
 await store.commit(container.root, { tag: 'changed:1' })
 await container.close()
 const after = await runtime.run('changed:1', ['sh', '-c', 'cat /etc/motd; ls /etc/issue'], { check: false })
+const owners =
+  'stat -c "%n %u:%g" /etc/passwd /etc/shadow /srv/data/file 2> /dev/null; setpriv --reuid 1000 --regid 1001 --clear-groups cat /srv/data/file'
+const owned = await runtime.run('changed:1', ['sh', '-c', owners], { check: false })
 const untouched = await runtime.run(reference, ['ls', '/etc/issue'])
 await Promise.all([runtime.close(), client.close()])
 await store.close()
@@ -34,5 +39,6 @@ console.log(
     exitCode,
     after: after.stdout,
     untouched: untouched.stdout,
+    owners: owned.stdout.split('\n').filter(Boolean),
   }),
 )

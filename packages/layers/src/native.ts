@@ -1,4 +1,4 @@
-import { fromNative } from '@box/core'
+import { fromNative, type UserNamespaceTarget } from '@box/core'
 import { native } from '@box/native'
 
 type Binding = ReturnType<typeof native>
@@ -10,6 +10,14 @@ export async function nativeCall<Value>(work: (binding: Binding) => Promise<Valu
   } catch (thrown) {
     throw fromNative(thrown, hint)
   }
+}
+
+/** The same for one call that works on files inside a user namespace, where there is one. */
+export async function nativeCallIn<Value>(
+  ids: Pick<UserNamespaceTarget, 'fd'> | undefined,
+  work: (binding: Binding) => Promise<Value>,
+): Promise<Value> {
+  return await nativeCall((core) => (ids === undefined ? work(core) : core.within(ids.fd, () => work(core))))
 }
 
 /** The same for a function that answers at once. */

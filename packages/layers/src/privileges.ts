@@ -1,3 +1,4 @@
+import type { UserNamespaceTarget } from '@box/core'
 import { readFileSync } from 'node:fs'
 
 /** What this process may do with files that belong to others, which decides how layers are kept on the disk, and how they are mounted. */
@@ -10,8 +11,14 @@ export interface Privileges {
   readonly isHostRoot: boolean
 }
 
+/** The privileges that a store's files are handled with. */
+export interface StoreRights extends Privileges {
+  /** The user namespace in which an ordinary user keeps files of several owners; nothing where they are all of one, or the process's own. */
+  readonly ids: UserNamespaceTarget | undefined
+}
+
 /** How many ids a map must have for an image's owners to be kept: what engines give to a container. */
-const enough = 65_536
+export const enough = 65_536
 
 /** The size of a map that maps every id. */
 const all = 4_294_967_295

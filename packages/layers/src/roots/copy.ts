@@ -3,9 +3,9 @@ import { close } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { nativeCall, nativeSync } from '../native.ts'
-import type { Privileges } from '../privileges.ts'
-import { type Mounted, ownIds, type Place } from './overlay.ts'
+import { nativeCall, nativeCallIn, nativeSync } from '../native.ts'
+import type { StoreRights } from '../privileges.ts'
+import { mapsOf, type Mounted, type Place } from './overlay.ts'
 import { type Written, writtenToCopy } from './written.ts'
 
 const closeDescriptor = promisify(close)
@@ -20,7 +20,7 @@ export interface CopyParts {
   readonly readOnly: boolean
   /** Where nothing can be mounted the folder itself is the root. */
   readonly unmounted: boolean
-  readonly privileges: Privileges
+  readonly privileges: StoreRights
 }
 
 /** A copy of layers that is mounted. */
@@ -40,8 +40,8 @@ export async function makeCopy(place: Place, parts: CopyParts): Promise<MountedC
     // Before anything is copied: where nothing can be mounted, it would be for nothing.
     const mounted = await mountOrOpen(place, tree, parts)
     undo.push(mounted.fd, ...(mounted.ownsNamespace && mounted.userNamespace !== undefined ? [mounted.userNamespace.fd] : []))
-    const copy = await nativeCall((core) => core.copyLayers(tree, [...parts.lowers], parts.like))
-    const written = writtenToCopy({ kind: place.kind, fd: tree, owner: place.fd }, copy, parts.lowers)
+    const copy = await nativeCallIn(parts.privileges.ids, (core) => core.copyLayers(tree, [...parts.lowers], parts.like))
+    const written = writtenToCopy({ kind: place.kind, fd: tree, owner: place.fd, ids: parts.privileges.ids }, copy, parts.lowers)
     return { mounted, written, sharesBlocks: copy.sharesBlocks }
   } catch (error) {
     for (const fd of undo) await closeDescriptor(fd)
@@ -75,7 +75,7 @@ async function mountFolder(place: Place, tree: number, parts: CopyParts): Promis
   if (place.path === undefined)
     throw new BoxError('ERR_BOX_UNSUPPORTED', 'an ordinary user cannot have a root that is copied to memory', { hint: 'leave upper out' })
   const path = join(place.path, 'tree')
-  const { uidMappings, gidMappings } = ownIds()
+  const { uidMappings, gidMappings } = mapsOf(privileges)
   const made = await nativeCall(
     (core) => core.mountTreeInUserNamespace(path, readOnly, uidMappings, gidMappings),
     'rootless roots need user namespaces, and no policy that forbids them',

@@ -3,7 +3,7 @@ import { close, closeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { Image } from '../image.ts'
 import type { Change, MountedRoot, Usage } from '../mounted-root.ts'
-import { nativeCall } from '../native.ts'
+import { nativeCallIn } from '../native.ts'
 import type { Mounted } from './overlay.ts'
 import type { Written } from './written.ts'
 
@@ -20,6 +20,8 @@ export interface RootParts extends Mounted {
   readonly written: Written | undefined
   /** Files that are made belong to the owner of the root's id 0 by themselves: no ids are mapped outside. */
   readonly ownIds: boolean
+  /** The user namespace of the store, whose ids those of the root are. */
+  readonly ids: UserNamespaceTarget | undefined
   /** Called once the mount is given back. */
   readonly closed: () => Promise<void>
 }
@@ -62,33 +64,37 @@ export class LayeredRoot implements MountedRoot {
   readFile(path: string, encoding: 'utf8'): Promise<string>
   async readFile(path: string, given: 'utf8' | { readonly maxBytes?: number } = {}): Promise<Buffer | string> {
     const limit = typeof given === 'string' ? largestFile : (given.maxBytes ?? largestFile)
-    const content = await nativeCall((core) => core.rootReadFile(this.fd, pathInside(path), limit))
+    const content = await nativeCallIn(this.#parts.ids, (core) => core.rootReadFile(this.fd, pathInside(path), limit))
     return typeof given === 'string' ? content.toString(given) : content
   }
 
   async writeFile(path: string, content: string | Uint8Array, options: { readonly mode?: number } = {}): Promise<void> {
     const bytes = typeof content === 'string' ? Buffer.from(content) : Buffer.from(content.buffer, content.byteOffset, content.byteLength)
-    await nativeCall((core) => core.rootWriteFile(this.fd, pathInside(path), bytes, modeOf(options.mode ?? 0o644), this.#owner()))
+    await nativeCallIn(this.#parts.ids, (core) =>
+      core.rootWriteFile(this.fd, pathInside(path), bytes, modeOf(options.mode ?? 0o644), this.#owner()),
+    )
   }
 
   async mkdir(path: string, options: { readonly mode?: number } = {}): Promise<void> {
-    await nativeCall((core) => core.rootMakeFolder(this.fd, pathInside(path), modeOf(options.mode ?? 0o755), this.#owner()))
+    await nativeCallIn(this.#parts.ids, (core) =>
+      core.rootMakeFolder(this.fd, pathInside(path), modeOf(options.mode ?? 0o755), this.#owner()),
+    )
   }
 
   async readdir(path: string): Promise<string[]> {
-    return await nativeCall((core) => core.rootList(this.fd, pathInside(path)))
+    return await nativeCallIn(this.#parts.ids, (core) => core.rootList(this.fd, pathInside(path)))
   }
 
   async readlink(path: string): Promise<string> {
-    return await nativeCall((core) => core.rootReadLink(this.fd, pathInside(path)))
+    return await nativeCallIn(this.#parts.ids, (core) => core.rootReadLink(this.fd, pathInside(path)))
   }
 
   async symlink(target: string, path: string): Promise<void> {
-    await nativeCall((core) => core.rootMakeLink(this.fd, pathInside(target), pathInside(path), this.#owner()))
+    await nativeCallIn(this.#parts.ids, (core) => core.rootMakeLink(this.fd, pathInside(target), pathInside(path), this.#owner()))
   }
 
   async remove(path: string): Promise<void> {
-    await nativeCall((core) => core.rootRemove(this.fd, pathInside(path), this.#owner()))
+    await nativeCallIn(this.#parts.ids, (core) => core.rootRemove(this.fd, pathInside(path), this.#owner()))
   }
 
   async *changes(): AsyncGenerator<Change, void, void> {

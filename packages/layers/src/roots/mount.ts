@@ -4,9 +4,9 @@ import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Image } from '../image.ts'
-import { nativeCall, nativeSync } from '../native.ts'
+import { nativeCall, nativeCallIn, nativeSync } from '../native.ts'
 import type { MountOptions } from '../options.ts'
-import type { Privileges } from '../privileges.ts'
+import type { StoreRights } from '../privileges.ts'
 import { makeFolder } from '../sessions.ts'
 import type { LowerLayer } from '../unpacked/layers.ts'
 import { removeTree } from '../unpacked/trees.ts'
@@ -22,7 +22,7 @@ const mostLayers = 500
 
 /** What a mount needs of the store. */
 export interface MountContext {
-  readonly privileges: Privileges
+  readonly privileges: StoreRights
   /** An empty folder: the lowest layer of all, for an overlay wants one, and without a writable one two. */
   readonly empty: string
   /** Where writable layers are kept. */
@@ -85,24 +85,29 @@ async function overlayRoot(request: Request): Promise<LayeredRoot> {
   const marks = userXattr ? 'user' : 'trusted'
   // overlayfs wants one layer, and without a writable one two.
   const folders = lowers.length > (options.readOnly === true ? 1 : 0) ? lowers : [...lowers, empty]
-  const parts = { kind: 'overlay', image, ownIds: userXattr } as const
+  const parts = { kind: 'overlay', image, ownIds: userXattr, ids: privileges.ids } as const
   if (options.readOnly === true) {
     const overlay = await makeOverlay(folders, undefined, options.userNamespace, privileges)
     return new LayeredRoot({ ...parts, ...overlay, written: undefined, closed })
   }
   const attempt = (makePlace: () => Promise<Place>): Promise<LayeredRoot> =>
     inPlace(makePlace, closed, async (place, undo, end) => {
-      await nativeCall((core) => core.makeWritable(place.fd, like))
+      await nativeCallIn(privileges.ids, (core) => core.makeWritable(place.fd, like))
       const fd = nativeSync((core) => core.openFolderAt(place.fd, 'upper'))
       undo.push(() => closeDescriptor(fd))
-      const written = writtenToUpper({ kind: place.kind, fd, owner: place.fd, marks }, lowers)
+      const written = writtenToUpper({ kind: place.kind, fd, owner: place.fd, marks, ids: privileges.ids }, lowers)
       return new LayeredRoot({ ...parts, ...(await makeOverlay(folders, place, options.userNamespace, privileges)), written, closed: end })
     })
   const inMemory = async (size: number): Promise<LayeredRoot> => {
     if (!userXattr) return await attempt(() => placeInMemory(size))
-    const { overlay, memory } = await makeOverlayInMemory(folders, size, like ?? empty)
+    const { overlay, memory } = await makeOverlayInMemory(folders, size, like ?? empty, privileges)
     const fd = nativeSync((core) => core.openFolderAt(memory, 'upper'))
-    return new LayeredRoot({ ...parts, ...overlay, written: writtenToUpper({ kind: 'tmpfs', fd, owner: memory, marks }, lowers), closed })
+    return new LayeredRoot({
+      ...parts,
+      ...overlay,
+      written: writtenToUpper({ kind: 'tmpfs', fd, owner: memory, marks, ids: privileges.ids }, lowers),
+      closed,
+    })
   }
   const { upper } = options
   if (typeof upper === 'object') return await inMemory(parseSize(upper.tmpfs))
@@ -134,6 +139,7 @@ async function copiedRoot({ context, image, lowers, like, options, closed }: Req
       image,
       written: readOnly ? undefined : written,
       ownIds: !privileges.isHostRoot,
+      ids: privileges.ids,
       closed: closedAfter,
     })
   })
@@ -163,9 +169,9 @@ async function inPlace(
   }
 }
 
-async function placeOnDisk({ containers, newName }: MountContext): Promise<Place> {
+async function placeOnDisk({ containers, newName, privileges }: MountContext): Promise<Place> {
   const path = await makeFolder(join(containers, newName()))
-  const remove = (): Promise<void> => removeTree(path)
+  const remove = (): Promise<void> => removeTree(path, privileges.ids)
   try {
     return { kind: 'disk', fd: nativeSync((core) => core.openFolderPath(path)), path, remove }
   } catch (error) {

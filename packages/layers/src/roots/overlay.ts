@@ -1,7 +1,7 @@
 import { BoxError, type IdMapping, type UserNamespaceTarget } from '@box/core'
 import { join } from 'node:path'
 import { nativeCall } from '../native.ts'
-import type { Privileges } from '../privileges.ts'
+import type { StoreRights } from '../privileges.ts'
 
 /** The folder that holds `upper` and `work`. */
 export interface Place {
@@ -29,15 +29,16 @@ export async function makeOverlay(
   lowers: readonly string[],
   place: Place | undefined,
   userNamespace: UserNamespaceTarget | undefined,
-  { isHostRoot }: Privileges,
+  privileges: StoreRights,
 ): Promise<Mounted> {
-  if (isHostRoot) return { fd: await direct(lowers, place, false, userNamespace), userNamespace, ownsNamespace: false }
-  if (process.geteuid?.() !== 0) return (await inOwnNamespace(lowers, writableIn(place))).overlay
+  if (privileges.isHostRoot) return { fd: await direct(lowers, place, false, userNamespace), userNamespace, ownsNamespace: false }
+  if (process.geteuid?.() !== 0) return (await inOwnNamespace(lowers, writableIn(place), privileges)).overlay
   try {
     return { fd: await direct(lowers, place, true, undefined), userNamespace: undefined, ownsNamespace: false }
   } catch (error) {
     // Id 0 of a user namespace may mount only where its mount namespace is its own, too.
-    if (error instanceof BoxError && error.code === 'ERR_BOX_PERMISSION') return (await inOwnNamespace(lowers, writableIn(place))).overlay
+    if (error instanceof BoxError && error.code === 'ERR_BOX_PERMISSION')
+      return (await inOwnNamespace(lowers, writableIn(place), privileges)).overlay
     throw error
   }
 }
@@ -63,8 +64,9 @@ export async function makeOverlayInMemory(
   lowers: readonly string[],
   size: number,
   like: string,
+  privileges: StoreRights,
 ): Promise<{ readonly overlay: Mounted; readonly memory: number }> {
-  const { overlay, memory } = await inOwnNamespace(lowers, { memory: size, like })
+  const { overlay, memory } = await inOwnNamespace(lowers, { memory: size, like }, privileges)
   if (memory === undefined) throw new BoxError('ERR_BOX_SYSTEM', 'the native core made no file system in memory')
   return { overlay, memory }
 }
@@ -79,8 +81,9 @@ type Writable = { readonly upper: string; readonly work: string } | { readonly m
 async function inOwnNamespace(
   lowers: readonly string[],
   writable: Writable | undefined,
+  privileges: StoreRights,
 ): Promise<{ readonly overlay: Mounted; readonly memory: number | undefined }> {
-  const { uidMappings, gidMappings } = ownIds()
+  const { uidMappings, gidMappings } = mapsOf(privileges)
   const { mountFd, memoryFd, userNamespaceFd } = await nativeCall(
     (core) =>
       core.mountOverlayInUserNamespace({
@@ -96,8 +99,9 @@ async function inOwnNamespace(
   return { overlay, memory: memoryFd }
 }
 
-/** The maps of a namespace in which the caller is id 0, which an ordinary user may make. */
-export function ownIds(): { readonly uidMappings: IdMapping[]; readonly gidMappings: IdMapping[] } {
+/** The maps of a root's own namespace: those of the store, or the caller alone as id 0, which an ordinary user may always map. */
+export function mapsOf({ ids }: StoreRights): { readonly uidMappings: IdMapping[]; readonly gidMappings: IdMapping[] } {
+  if (ids !== undefined) return { uidMappings: [...ids.uidMappings], gidMappings: [...ids.gidMappings] }
   return {
     uidMappings: [{ containerId: 0, hostId: process.geteuid?.() ?? 0, size: 1 }],
     gidMappings: [{ containerId: 0, hostId: process.getegid?.() ?? 0, size: 1 }],

@@ -1,9 +1,10 @@
+import type { UserNamespaceTarget } from '@box/core'
 import type { native } from '@box/native'
 import { close, closeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { Change, Usage } from '../mounted-root.ts'
-import { nativeCall } from '../native.ts'
+import { nativeCallIn } from '../native.ts'
 
 type Binding = ReturnType<typeof native>
 type PackOptions = NonNullable<Parameters<Binding['packUpper']>[3]>
@@ -35,23 +36,25 @@ export interface Upper {
   /** A descriptor of the folder that holds it. In memory, it keeps the file system alive. */
   readonly owner: number
   readonly marks: OpaqueMark
+  /** The user namespace whose ids the owners are, where that is not the process's own. */
+  readonly ids: UserNamespaceTarget | undefined
 }
 
 /** What an overlay wrote: its upper folder alone says it. `lowers` are the trees of the layers, the uppermost first. */
-export function writtenToUpper({ kind, fd, owner, marks }: Upper, lowers: readonly string[]): Written {
+export function writtenToUpper({ kind, fd, owner, marks, ids }: Upper, lowers: readonly string[]): Written {
   return {
     kind,
     changes: async () => {
       const folders = await Promise.all(lowers.map((path) => open(path, 'r')))
       try {
         const below = folders.map((folder) => folder.fd)
-        return (await nativeCall((core) => core.changes(fd, below, marks))).map(asChange)
+        return (await nativeCallIn(ids, (core) => core.changes(fd, below, marks))).map(asChange)
       } finally {
         await Promise.all(folders.map((handle) => handle.close()))
       }
     },
-    usage: () => nativeCall((core) => core.measureTree(fd)),
-    pack: (output, options) => nativeCall((core) => core.packUpper(fd, output, marks, options)),
+    usage: () => nativeCallIn(ids, (core) => core.measureTree(fd)),
+    pack: (output, options) => nativeCallIn(ids, (core) => core.packUpper(fd, output, marks, options)),
     close: async () => {
       closeSync(fd)
       await closeDescriptor(owner)
@@ -60,13 +63,13 @@ export function writtenToUpper({ kind, fd, owner, marks }: Upper, lowers: readon
 }
 
 /** What was written to a copy of layers: what it has, and they have not. `fd` is the folder of the copy. */
-export function writtenToCopy({ kind, fd, owner }: Omit<Upper, 'marks'>, copy: CopiedTree, lowers: readonly string[]): Written {
+export function writtenToCopy({ kind, fd, owner, ids }: Omit<Upper, 'marks'>, copy: CopiedTree, lowers: readonly string[]): Written {
   const layers = [...lowers]
   return {
     kind,
-    changes: async () => (await nativeCall(() => copy.changes(fd, layers))).map(asChange),
-    usage: () => nativeCall(() => copy.usage(fd, layers)),
-    pack: (output, options) => nativeCall(() => copy.pack(fd, layers, output, options)),
+    changes: async () => (await nativeCallIn(ids, () => copy.changes(fd, layers))).map(asChange),
+    usage: () => nativeCallIn(ids, () => copy.usage(fd, layers)),
+    pack: (output, options) => nativeCallIn(ids, () => copy.pack(fd, layers, output, options)),
     close: async () => {
       closeSync(fd)
       await closeDescriptor(owner)

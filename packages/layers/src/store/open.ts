@@ -1,18 +1,19 @@
 import { BoxError, refuseUnknownOptions } from '@box/core'
 import { type ImageLayout, layout, socketLocks, splitDigest } from '@box/oci'
-import { readFile } from 'node:fs/promises'
+import { closeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { LayerStore } from '../layer-store.ts'
 import { openOptions } from '../option-names.ts'
 import type { OpenOptions } from '../options.ts'
 import { privileges } from '../privileges.ts'
 import { makeFolder, Session } from '../sessions.ts'
-import { Durable, syncedFile } from '../unpacked/durable.ts'
+import { Durable } from '../unpacked/durable.ts'
 import { UnpackedLayers } from '../unpacked/layers.ts'
 import { layerReceiver } from '../unpacked/receiver.ts'
-import { isAbsent, isThere } from '../absent.ts'
+import { isThere } from '../absent.ts'
 import { Holds } from './holds.ts'
 import { Store, type StoreParts } from './store.ts'
+import { agreeOnOwners } from './owners.ts'
 import { sweep } from './sweep.ts'
 import { systemCalls } from '../system-calls.ts'
 
@@ -31,7 +32,6 @@ async function openOnLinux(given: string, options: OpenOptions): Promise<LayerSt
   if (!create && !(await isThere(join(path, 'oci-layout'))))
     throw new BoxError('ERR_BOX_NOT_FOUND', `there is no store at ${path}`, { path })
   const locks = socketLocks()
-  const rights = privileges()
   let layers: UnpackedLayers | undefined
   const images: ImageLayout = layout(path, {
     locks,
@@ -42,7 +42,23 @@ async function openOnLinux(given: string, options: OpenOptions): Promise<LayerSt
     }),
   })
   await images.make()
-  await agreeOnOwners(path, rights.keepsOwners)
+  const rights = await agreeOnOwners(path, privileges())
+  try {
+    const parts = await openParts({ path, images, locks, privileges: rights }, durability)
+    layers = parts.layers
+    return new Store(parts)
+  } catch (error) {
+    if (rights.ids !== undefined) closeSync(rights.ids.fd)
+    throw error
+  }
+}
+
+/** What is in the store's folder beside the image layout. */
+async function openParts(
+  store: Pick<StoreParts, 'path' | 'images' | 'locks' | 'privileges'>,
+  durability: NonNullable<OpenOptions['durability']>,
+): Promise<StoreParts> {
+  const { path, locks } = store
   const folders = {
     staging: join(path, 'staging'),
     layers: await makeFolder(join(path, 'layers')),
@@ -54,10 +70,10 @@ async function openOnLinux(given: string, options: OpenOptions): Promise<LayerSt
   try {
     const holds = new Holds(session)
     const durable = await Durable.of(folders.layers, durability)
-    layers = new UnpackedLayers(folders.layers, {
+    const layers = new UnpackedLayers(folders.layers, {
       locks,
       session,
-      privileges: rights,
+      privileges: store.privileges,
       durable,
       hold: (digests) => holds.add(digests),
       blobPath: (digest) => {
@@ -66,37 +82,11 @@ async function openOnLinux(given: string, options: OpenOptions): Promise<LayerSt
       },
     })
     await layers.make()
-    const parts: StoreParts = { path, images, locks, layers, folders, session, holds, durable, privileges: rights }
+    const parts: StoreParts = { ...store, layers, folders, session, holds, durable }
     await sweep(parts)
-    return new Store(parts)
+    return parts
   } catch (error) {
     await session.end()
     throw error
   }
-}
-
-/**
- * How files are owned in a store is decided when it is made: with the image's owners, or all by who made it. One kind cannot use the other's
- * layers, so it is an error to open them.
- */
-async function agreeOnOwners(path: string, keepsOwners: boolean): Promise<void> {
-  const file = join(path, 'layers', 'owners')
-  const own = keepsOwners ? 'kept' : `squashed ${process.geteuid?.() ?? 0}`
-  let made: string
-  try {
-    made = (await readFile(file, 'utf8')).trim()
-  } catch (error) {
-    if (!isAbsent(error)) throw error
-    await makeFolder(join(path, 'layers'))
-    await syncedFile(file, `${own}\n`)
-    return
-  }
-  if (made === own) return
-  const maker = made.startsWith('squashed ')
-    ? `without privileges, by the user ${made.slice('squashed '.length)}`
-    : 'with the privileges of root'
-  throw new BoxError('ERR_BOX_STORE_INVALID', `the store at ${path} was made ${maker}: its layers cannot be used by this process`, {
-    path,
-    hint: 'open it as who made it, or use another folder',
-  })
 }

@@ -14,7 +14,7 @@ import { sweep } from './sweep.ts'
  * prune that runs, so that what was there before the lease stays, or is seen to be gone.
  */
 export async function pruneStore(parts: StoreParts, dryRun: boolean): Promise<Pruned> {
-  const { images, layers, locks, folders, session } = parts
+  const { images, layers, locks, folders, session, privileges } = parts
   return await whilePruning(folders.sessions, locks, async () => {
     const { containers } = await sweep(parts, dryRun)
     // In this order: a lease is given back once a name leads to its content.
@@ -53,7 +53,7 @@ export async function pruneStore(parts: StoreParts, dryRun: boolean): Promise<Pr
       // One rename takes it out of sight, whatever becomes of the removal.
       const aside = join(layers.staging, session.newName())
       await rename(folder, aside)
-      await removeTree(aside)
+      await removeTree(aside, privileges.ids)
     }
     return { blobs, partials, layers: unpacked, containers, bytes }
   })

@@ -22,6 +22,7 @@ import {
 } from '@box/oci'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
+import { closeSync } from 'node:fs'
 import type { Image, NamedImage } from '../image.ts'
 import { type ImageFiles, readImageFiles } from '../image-files.ts'
 import { buildImage, checkPlatform, type NewLayer } from '../images/build.ts'
@@ -50,7 +51,7 @@ import type {
   SquashOptions,
 } from '../options.ts'
 
-import type { Privileges } from '../privileges.ts'
+import type { StoreRights } from '../privileges.ts'
 import { mountRoot } from '../roots/mount.ts'
 import { LayeredRoot } from '../roots/layered-root.ts'
 import type { Session } from '../sessions.ts'
@@ -82,7 +83,7 @@ export interface StoreParts {
   readonly session: Session
   readonly holds: Holds
   readonly durable: Durable
-  readonly privileges: Privileges
+  readonly privileges: StoreRights
 }
 
 /** An image layout with its layers unpacked beside it. */
@@ -211,7 +212,9 @@ export class Store implements LayerStore {
         () => this.#temporary(),
         async (source) => {
           if (source.kind === 'folder') {
-            const { keepsOwners } = this.#open().privileges
+            const { ids } = this.#open().privileges
+            // What an ordinary user packs is its own, whatever else it can map.
+            const keepsOwners = this.#open().privileges.keepsOwners && ids === undefined
             const packing: Packing = { kind: 'folder', path: source.path, options: keepsOwners ? {} : { owner: { uid: 0, gid: 0 } } }
             const layer = await this.#pack(packing, signal)
             return await this.#build(undefined, layer === undefined ? [] : [layer], {}, { platform, tag, signal })
@@ -244,7 +247,7 @@ export class Store implements LayerStore {
         layers,
         descriptor,
         name,
-        unpack: unpackOptions(privileges),
+        unpack: unpackOptions(privileges.ids === undefined ? privileges : { ...privileges, keepsOwners: false }),
         image: () => this.#image(image, options.platform),
       }
       await exportImage(context, target, options)
@@ -391,6 +394,8 @@ export class Store implements LayerStore {
       await this.#parts.durable.settle()
     } finally {
       await this.#parts.session.end()
+      const { ids } = this.#parts.privileges
+      if (ids !== undefined) closeSync(ids.fd)
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Locks } from '@box/oci'
 import { join } from 'node:path'
+import type { StoreRights } from '../privileges.ts'
 import { deadSessions, forgetLeases, namesIn, sessionOf } from '../sessions.ts'
 import { removeTree } from '../unpacked/trees.ts'
 
@@ -7,6 +8,7 @@ import { removeTree } from '../unpacked/trees.ts'
 export interface SweptFolders {
   readonly locks: Locks
   readonly layers: { readonly staging: string }
+  readonly privileges: StoreRights
   readonly folders: { readonly staging: string; readonly containers: string; readonly sessions: string }
 }
 
@@ -16,7 +18,7 @@ export interface Remains {
 }
 
 /** Removes what dead sessions left (locks, unfinished layers, and what containers wrote), or with `dryRun` only says what there is. */
-export async function sweep({ locks, layers, folders }: SweptFolders, dryRun = false): Promise<Remains> {
+export async function sweep({ locks, layers, folders, privileges }: SweptFolders, dryRun = false): Promise<Remains> {
   const places = [layers.staging, folders.containers]
   if (!dryRun) for (const place of [folders.staging, layers.staging, folders.sessions]) await locks.sweep?.(place)
   const names = (await Promise.all(places.map(namesIn))).flat()
@@ -28,7 +30,7 @@ export async function sweep({ locks, layers, folders }: SweptFolders, dryRun = f
         const session = sessionOf(name)
         if (session === undefined || !dead.has(session)) continue
         if (place === folders.containers) containers.push(name)
-        if (!dryRun) await removeTree(join(place, name))
+        if (!dryRun) await removeTree(join(place, name), privileges.ids)
       }
     }
     if (!dryRun) for (const session of dead.keys()) await forgetLeases(folders.sessions, session)

@@ -5,7 +5,10 @@ import { reachableFrom } from './reachable.ts'
 import type { StoreParts } from './store.ts'
 
 /** Reads every blob through, looks for those that are missing, and counts the files of the unpacked layers. */
-export async function verifyStore({ images, layers, durable }: StoreParts, signal: AbortSignal | undefined): Promise<Verification> {
+export async function verifyStore(
+  { images, layers, durable, privileges }: StoreParts,
+  signal: AbortSignal | undefined,
+): Promise<Verification> {
   const problems: Problem[] = []
   const present = new Set<string>()
   for await (const { digest } of images.blobs()) {
@@ -24,7 +27,7 @@ export async function verifyStore({ images, layers, durable }: StoreParts, signa
     count += 1
     // One that is not to be believed is unpacked again when it is needed.
     if (record === undefined || !durable.isBelievable(record)) continue
-    const { inodes } = await measureFolder(join(folder, 'tree'))
+    const { inodes } = await measureFolder(join(folder, 'tree'), privileges.ids)
     if (inodes !== record.inodes)
       problems.push({
         kind: 'layer-damaged',

@@ -1,9 +1,9 @@
-import { type Descriptor, type Digest, BoxError } from '@box/core'
+import { type Descriptor, type Digest, BoxError, type UserNamespaceTarget } from '@box/core'
 import { acquireLock, isDigest, type Locks, splitDigest } from '@box/oci'
 import { open, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { nativeCall } from '../native.ts'
-import type { Privileges } from '../privileges.ts'
+import { nativeCallIn } from '../native.ts'
+import type { StoreRights } from '../privileges.ts'
 import { makeFolder, namesIn, type Session } from '../sessions.ts'
 import { type Durable, syncedFile } from './durable.ts'
 import { isAbsent, isOccupied } from '../absent.ts'
@@ -22,7 +22,7 @@ export interface LowerLayer {
 export interface LayersContext {
   readonly locks: Locks
   readonly session: Session
-  readonly privileges: Privileges
+  readonly privileges: StoreRights
   readonly durable: Durable
   /** Keeps content from being pruned until an image that has it is complete. */
   readonly hold: (digests: readonly Digest[]) => Promise<void>
@@ -42,6 +42,10 @@ export class UnpackedLayers {
   constructor(path: string, context: LayersContext) {
     this.path = path
     this.#context = context
+  }
+
+  get #ids(): UserNamespaceTarget | undefined {
+    return this.#context.privileges.ids
   }
 
   get staging(): string {
@@ -75,12 +79,12 @@ export class UnpackedLayers {
     await makeFolder(path)
     const tree = join(path, 'tree')
     await makeFolder(tree, 0o755)
-    return { path, tree, options: unpackOptions(this.#context.privileges) }
+    return { path, tree, options: unpackOptions(this.#context.privileges), ids: this.#ids }
   }
 
   /** Ends what `stage` began, also after `publish`. */
   async discard(stage: StagedTree): Promise<void> {
-    await removeTree(stage.path)
+    await removeTree(stage.path, this.#ids)
     this.#stages.delete(stage.path)
   }
 
@@ -215,7 +219,9 @@ export class UnpackedLayers {
       const [file, directory, ...below] = opened.map(({ fd }) => fd)
       if (file === undefined || directory === undefined) throw new BoxError('ERR_BOX_STATE', 'nothing was opened')
       const { digest, size } = blob
-      return await nativeCall((core) => core.unpackFile(file, { ...stage.options, directoryFd: directory, digest, size, lowerFds: below }))
+      return await nativeCallIn(stage.ids, (core) =>
+        core.unpackFile(file, { ...stage.options, directoryFd: directory, digest, size, lowerFds: below }),
+      )
     } finally {
       await Promise.all(opened.map((handle) => handle.close()))
     }
@@ -230,7 +236,7 @@ export class UnpackedLayers {
       diffID,
       entries: tar.entries,
       size: tar.uncompressedSize,
-      ...(await measureFolder(stage.tree)),
+      ...(await measureFolder(stage.tree, this.#ids)),
       rootEntry: tar.rootEntry,
       rootOpaque: tar.rootOpaque,
       dependsOnParent: tar.dependsOnParent,
@@ -259,7 +265,7 @@ export class UnpackedLayers {
       // Another process put the same layer there in this moment.
       if (!isOccupied(error)) throw error
     } finally {
-      await removeTree(aside)
+      await removeTree(aside, this.#ids)
     }
   }
 }

@@ -118,9 +118,11 @@ class LayerWriter implements BlobWriter {
     this.#stage = stage
     const directory = await open(stage.tree, 'r')
     try {
-      this.#unpacker = nativeSync(({ LayerUnpacker }) =>
-        LayerUnpacker.start({ ...stage.options, directoryFd: directory.fd, blobFd: this.#staged.fd, resumeSize: kept, digest, size }),
-      )
+      this.#unpacker = nativeSync(({ LayerUnpacker, within }) => {
+        const start = (): Unpacker =>
+          LayerUnpacker.start({ ...stage.options, directoryFd: directory.fd, blobFd: this.#staged.fd, resumeSize: kept, digest, size })
+        return stage.ids === undefined ? start() : within(stage.ids.fd, start)
+      })
     } finally {
       await directory.close()
     }

@@ -1,3 +1,4 @@
+import type { UserNamespaceTarget } from '@box/core'
 import type { native } from '@box/native'
 import type { Privileges } from '../privileges.ts'
 
@@ -14,6 +15,8 @@ export interface StagedTree {
   /** The folder in it that receives the files. */
   readonly tree: string
   readonly options: UnpackOptions
+  /** The user namespace whose ids the owners are. */
+  readonly ids: UserNamespaceTarget | undefined
 }
 
 /** Without the right to give files away all is the caller's own, which a user namespace with one id shows as root's. */

@@ -20,12 +20,21 @@ for part in node_modules packages rust-native; do
   mkdir "/mnt/$part"
   mount --bind "$1/$part" "/mnt/$part"
 done
+if [ -n "$4" ]; then mount -t overlay overlay -o "lowerdir=$4:/etc" /etc; fi
 user=$2 group=$3
-shift 3
+shift 4
 exec setpriv --reuid "$user" --regid "$group" --clear-groups -- "$@"`
 
+/** Who a program runs as. */
+export interface ProgramUser {
+  readonly uid: number
+  readonly gid: number
+  /** A folder whose files lie over those of /etc, for the program alone. */
+  readonly etc?: string
+}
+
 /** Starts `name` with arguments; as another user where one is given. */
-export function start(name: string, args: readonly string[], user?: { readonly uid: number; readonly gid: number }): Program {
+export function start(name: string, args: readonly string[], user?: ProgramUser): Program {
   const command = (top: string): string[] => {
     const hooks = pathToFileURL(join(top, programs, 'typescript.mjs')).href
     const flags = ['--conditions=@box/source', '--disable-warning=ExperimentalWarning', '--import', hooks]
@@ -34,7 +43,7 @@ export function start(name: string, args: readonly string[], user?: { readonly u
   const [program = '', ...given] =
     user === undefined
       ? command(process.cwd())
-      : ['unshare', '--mount', 'sh', '-c', become, 'sh', process.cwd(), `${user.uid}`, `${user.gid}`, ...command('/mnt')]
+      : ['unshare', '--mount', 'sh', '-c', become, 'sh', process.cwd(), `${user.uid}`, `${user.gid}`, user.etc ?? '', ...command('/mnt')]
   const child = spawn(program, given, { cwd: '/', stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } })
   let errors = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         lowers: Vec::new(),
         limits: Limits::default(),
     };
-    let options = LayerOptions { unpack, blob: None, compression: None, digest: None, size: None, diff_id: None };
+    let options = LayerOptions { unpack, namespace: None, blob: None, compression: None, digest: None, size: None, diff_id: None };
     let start = Instant::now();
     let layer = unpack_file(File::open(layer)?.into(), options)?;
     let seconds = start.elapsed().as_secs_f64();

@@ -21,6 +21,8 @@ use inbox::Inbox;
 pub struct LayerOptions {
     /// How it is unpacked.
     pub unpack: unpack::Options,
+    /// The user namespace in which it is unpacked: owners are ids of its own.
+    pub namespace: Option<Arc<OwnedFd>>,
     /// Where the compressed bytes are kept.
     pub blob: Option<Blob>,
     /// By default, what the first bytes say.

@@ -38,7 +38,7 @@ fn take(compression: Compression, fill: impl FnOnce(&mut LayerOutput)) -> (Layer
     let unpack = options(&target);
     forget_peak();
     let before = peak();
-    let options = LayerOptions { unpack, blob: None, compression: None, digest: None, size: None, diff_id: None };
+    let options = LayerOptions { unpack, namespace: None, blob: None, compression: None, digest: None, size: None, diff_id: None };
     let layer = unpack_file(open(&path), options).unwrap();
     (layer, peak() - before)
 }

@@ -173,7 +173,7 @@ fn a_layer_that_was_told_to_finish_does_so_without_its_handle() {
 }
 
 fn layer_options(folder: &std::path::Path) -> LayerOptions {
-    LayerOptions { unpack: options(folder), blob: None, compression: None, digest: None, size: None, diff_id: None }
+    LayerOptions { unpack: options(folder), namespace: None, blob: None, compression: None, digest: None, size: None, diff_id: None }
 }
 
 /// Sends a layer in pieces, as a network does.

@@ -14,11 +14,23 @@ use napi::Env;
 use napi::bindgen_prelude::{Object, ToNapiValue};
 
 use crate::error::OrThrow;
+use crate::within;
 
 type Resolver<V> = Box<dyn FnOnce(Env) -> napi::Result<V> + Send>;
 
 /// Like `background::promise`, on a thread of its own: for work that lasts as long as a layer does, and would keep others waiting.
 fn long_promise<'env, T, V, W, C>(env: &'env Env, work: W, convert: C) -> napi::Result<Object<'env>>
+where
+    T: Send + 'static,
+    V: ToNapiValue + 'static,
+    W: FnOnce() -> box_kernel::Result<T> + Send + 'static,
+    C: FnOnce(Env, T) -> napi::Result<V> + Send + 'static,
+{
+    threads_promise(env, within::inside(work), convert)
+}
+
+/// The same for work that starts threads: no thread can be started inside a user namespace, so they choose it themselves.
+fn threads_promise<'env, T, V, W, C>(env: &'env Env, work: W, convert: C) -> napi::Result<Object<'env>>
 where
     T: Send + 'static,
     V: ToNapiValue + 'static,

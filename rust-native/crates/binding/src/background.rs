@@ -10,6 +10,7 @@ use napi::Env;
 use napi::bindgen_prelude::{Object, ToNapiValue};
 
 use crate::error::OrThrow;
+use crate::within;
 
 /// Does `work` on a thread of the pool. Gives a promise: of what `convert` makes of the value, on the JavaScript thread, or
 /// rejected with the failure as a plain object. Use with `#[napi(catch_unwind, ts_return_type = "Promise<…>")]`.
@@ -22,6 +23,7 @@ where
 {
     type Resolver<V> = Box<dyn FnOnce(Env) -> napi::Result<V> + Send>;
     let (deferred, promise) = env.create_deferred::<V, Resolver<V>>()?;
+    let work = within::inside(work);
     spawn(move || {
         let outcome = catch_unwind(AssertUnwindSafe(work))
             .unwrap_or_else(|_| Err(Failure::new("ERR_BOX_SYSTEM", "the native core failed unexpectedly (a panic)")));

@@ -15,3 +15,4 @@ mod notify;
 mod root;
 mod terminal;
 mod user_namespace;
+mod within;

@@ -13,6 +13,7 @@ pub mod namespaces;
 pub mod overlay;
 pub mod root;
 pub mod subordinate_ids;
+pub mod within;
 pub mod writable;
 
 pub use error::{Failure, Result, SyscallContext};

@@ -1,9 +1,10 @@
 //! The first stage: hash, keep, inflate.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread::JoinHandle;
 
+use box_kernel::within::within;
 use box_kernel::{Failure, Result, SyscallContext};
 
 use super::inbox::Inbox;
@@ -27,11 +28,15 @@ pub(super) enum Source<'inbox> {
 /// Runs the whole pipeline: this stage here, the other on a thread of its own that is gone when this returns.
 pub(super) fn run(options: LayerOptions, source: Source<'_>) -> Result<Layer> {
     let limits = limits_of(&options);
-    let LayerOptions { unpack, blob, compression, digest, size, diff_id } = options;
+    let LayerOptions { unpack, namespace, blob, compression, digest, size, diff_id } = options;
     let (sender, receiver) = std::sync::mpsc::sync_channel(BUFFERS);
     let (give_back, returned) = std::sync::mpsc::channel();
     let proven = digest.is_some() || diff_id.is_some();
-    let writer = thread("box-layer-write", move || write::run(unpack, diff_id, proven, &receiver, &give_back))?;
+    let write = move || write::run(unpack, diff_id, proven, &receiver, &give_back);
+    let writer = thread("box-layer-write", move || match namespace {
+        None => write(),
+        Some(namespace) => within(namespace.as_fd(), write),
+    })?;
     let output = Buffers { current: vec![0; BUFFER], filled: 0, sender, returned, compressed: 0, total: 0, limits };
     let expects_digest = digest.is_some();
     let decoder = Decoder::new(compression)?;

@@ -169,14 +169,18 @@ impl Unpacker {
     pub(super) fn own_from(&self, present: (u32, u32), file: BorrowedFd<'_>, uid: u32, gid: u32) -> Result<()> {
         match self.owner(present, uid, gid)? {
             None => Ok(()),
-            Some((uid, gid)) => rustix::fs::fchown(file, Some(uid), Some(gid)).syscall("fchown"),
+            Some((uid, gid)) => {
+                rustix::fs::fchown(file, Some(uid), Some(gid)).syscall("fchown").map_err(|failure| unmapped(failure, uid, gid))
+            }
         }
     }
 
     fn own_by_name(&self, parent: &Parent, name: &[u8], entry: &Entry) -> Result<()> {
         match self.owner(self.maker, entry.uid, entry.gid)? {
             None => Ok(()),
-            Some((uid, gid)) => rustix::fs::chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).syscall("fchownat"),
+            Some((uid, gid)) => rustix::fs::chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+                .syscall("fchownat")
+                .map_err(|failure| unmapped(failure, uid, gid)),
         }
     }
 
@@ -208,6 +212,8 @@ impl Unpacker {
                 Some(on_disk) => match xattrs::set(file, &on_disk, value) {
                     Ok(()) => true,
                     Err(Errno::PERM | Errno::NOTSUP | Errno::ACCESS | Errno::INVAL) if self.ids == Ids::Squash => false,
+                    // They are of the host's root alone, whoever unpacks in a user namespace.
+                    Err(Errno::PERM) if name.starts_with(b"trusted.") => false,
                     Err(errno) => {
                         let step = format!("set {}", shown(name));
                         return Err(Failure::syscall("fsetxattr", errno).during(step));
@@ -220,4 +226,14 @@ impl Unpacker {
         }
         Ok(())
     }
+}
+
+/// What the kernel says of ids that the user namespace does not have.
+fn unmapped(failure: Failure, uid: Uid, gid: Gid) -> Failure {
+    if failure.errno != Some(Errno::INVAL.raw_os_error()) {
+        return failure;
+    }
+    let (uid, gid) = (uid.as_raw(), gid.as_raw());
+    let message = format!("the owner {uid}:{gid} is not among the ids of the user namespace that is unpacked in");
+    Failure { code: Some("ERR_BOX_UNSUPPORTED"), message, ..failure }.advise("give the user more ids in /etc/subuid and /etc/subgid")
 }

@@ -9,8 +9,9 @@ use napi::Env;
 use napi::bindgen_prelude::{Either, Object, PromiseRaw};
 use napi_derive::napi;
 
-use super::{Resolver, long_promise, options};
+use super::{Resolver, options, threads_promise};
 use crate::error::{OrThrow, plain};
+use crate::within;
 
 /// What a layer may take.
 #[napi(object)]
@@ -167,7 +168,7 @@ pub fn unpack_file(env: &Env, fd: i32, options: LayerOptions) -> napi::Result<Ob
         }
         Ok((file, read_options(&options)?))
     });
-    long_promise(env, move || prepared.and_then(|(file, options)| pipeline::unpack_file(file, options)), |_, layer| Ok(result(layer)))
+    threads_promise(env, move || prepared.and_then(|(file, options)| pipeline::unpack_file(file, options)), |_, layer| Ok(result(layer)))
 }
 
 fn read_options(given: &LayerOptions) -> Result<pipeline::LayerOptions> {
@@ -194,6 +195,7 @@ fn read_options(given: &LayerOptions) -> Result<pipeline::LayerOptions> {
             lowers: given.lower_fds.iter().flatten().map(|fd| options::own(*fd)).collect::<Result<_>>()?,
             limits: read_limits(given.limits.as_ref())?,
         },
+        namespace: within::chosen(),
         blob,
         compression: options::compression(given.compression.as_deref())?,
         digest: options::digest(given.digest.as_deref())?,
