@@ -126,9 +126,9 @@ describe('a system call that is asked about', () => {
   test('fails where the process that is asked is killed: who waited goes on, or ends with it', async () => {
     const program = join(__dirname, '../support/asker.mjs')
     const asker = nodeSpawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] })
-    const pipe = asker.stdio[3]
-    if (!(pipe instanceof Readable)) throw new Error('no pipe')
-    expect(String((await once(asker.stdout, 'data'))[0])).toBe('both wait\n')
+    const [, said, , pipe] = asker.stdio
+    if (!(said instanceof Readable) || !(pipe instanceof Readable)) throw new Error('no pipe')
+    expect(String((await once(said, 'data'))[0])).toBe('both wait\n')
     asker.kill('SIGKILL')
     // The pipe ends when nobody has it any more: neither of the two hangs. How far the one gets that ends with Node, is chance.
     const lines = new Set((await text(pipe)).trim().split('\n'))
