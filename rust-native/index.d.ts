@@ -731,6 +731,7 @@ export interface UserTree {
 
 /** Waits until processes have ended, for that many milliseconds at most. Gives whether they have. */
 export declare function waitForEnds(pids: Array<number>, atMost: number): Promise<boolean>
+
 /**
  * Calls `call`, and has what it starts of the core's work on files done inside a user namespace that this process owns: ids are those inside, and
  * files of all ids that it maps can be read, made and given away.
