@@ -19,6 +19,7 @@ mod mapper;
 mod mount;
 mod network;
 mod offer;
+mod prepare;
 mod resolve;
 mod scheduling;
 mod serve;

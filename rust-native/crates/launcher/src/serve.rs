@@ -7,6 +7,7 @@ use box_plan::{Outcome, Stop, slot};
 use crate::children::Children;
 use crate::descriptors::close_together;
 use crate::launch::{Descriptors, launch};
+use crate::prepare::open_slots;
 use crate::{channel, sys};
 
 /// The kinds of message, in the first byte.
@@ -52,7 +53,7 @@ fn handle(message: &[u8], mut descriptors: Vec<OwnedFd>, children: &mut Children
     }
 }
 
-/// The first descriptor is the channel of this launch.
+/// The first descriptor is the channel of this launch. Gives back those that are to be closed.
 fn read_and_launch(message: &[u8], descriptors: &mut Vec<OwnedFd>, children: &mut Children) -> crate::stop::Result<()> {
     let (&first, rest) = message.split_first().ok_or_else(malformed)?;
     let (count, rest) = rest.split_first_chunk::<2>().ok_or_else(malformed)?;
@@ -67,12 +68,16 @@ fn read_and_launch(message: &[u8], descriptors: &mut Vec<OwnedFd>, children: &mu
     } else {
         inline
     };
-    let (answer, files) = descriptors.split_first().ok_or_else(malformed)?;
-    if kinds.len() != files.len() || kinds.iter().any(|kind| *kind > slot::BY_PATH) {
+    if kinds.iter().any(|kind| *kind > slot::LATER) {
         return Err(malformed());
     }
     let plan = box_plan::decode(bytes).map_err(|_| malformed())?;
-    launch(&plan, &Descriptors { files, kinds, answer }, children)
+    let mut kinds = kinds.to_vec();
+    let files = open_slots(&plan, descriptors.split_off(1), &mut kinds)?;
+    let answer = descriptors.first().ok_or_else(malformed)?;
+    let launched = launch(&plan, &Descriptors { files: &files, kinds: &kinds, answer }, children);
+    descriptors.extend(files);
+    launched
 }
 
 fn read_file(file: &OwnedFd) -> Option<Vec<u8>> {
@@ -89,6 +94,7 @@ fn read_file(file: &OwnedFd) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn malformed() -> Box<Stop> {
+/// The message is none of ours.
+pub fn malformed() -> Box<Stop> {
     Box::new(Stop { step: "read the plan".into(), code: "ERR_BOX_INVALID_ARGUMENT".into(), ..Stop::default() })
 }

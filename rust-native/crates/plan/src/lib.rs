@@ -60,4 +60,6 @@ pub mod slot {
     pub const DETACHED: u8 = 1;
     /// A file that could only be opened, not cloned as a mount: the child clones it by its path and compares.
     pub const BY_PATH: u8 = 2;
+    /// None yet: the launcher opens it, as [`crate::Plan::prepare`] says.
+    pub const LATER: u8 = 3;
 }

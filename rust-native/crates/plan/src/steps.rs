@@ -46,7 +46,7 @@ impl Plan<'_> {
             || !self.mappers.is_empty()
             || self.namespaces & CLONE_NEWTIME != 0
             || self.enter.iter().any(|step| match step {
-                Step::Terminal { .. } | Step::OfferOverlay { .. } | Step::OfferNamespace(_) => true,
+                Step::Terminal { .. } | Step::OfferOverlay { .. } | Step::OfferTree { .. } | Step::OfferNamespace(_) => true,
                 Step::Seccomp { flags, .. } => flags & SECCOMP_FILTER_FLAG_NEW_LISTENER != 0,
                 _ => false,
             })

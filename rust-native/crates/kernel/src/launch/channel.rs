@@ -29,14 +29,14 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
 }
 
 /// Sends a plan with its slots; `answer` is the launcher's end of the channel of this launch.
-pub fn send_plan(socket: BorrowedFd<'_>, plan: &[u8], slots: &[(OwnedFd, u8)], answer: BorrowedFd<'_>) -> Result<()> {
+pub fn send_plan(socket: BorrowedFd<'_>, plan: &[u8], slots: &[(Option<OwnedFd>, u8)], answer: BorrowedFd<'_>) -> Result<()> {
     let count = u16::try_from(slots.len()).map_err(|_| Errno::TOOBIG)?;
     let kinds: Vec<u8> = slots.iter().map(|(_, kind)| *kind).collect();
     let file = if plan.len() > MAX_INLINE { Some(write_file(plan)?) } else { None };
     let first = if file.is_some() { LAUNCH_FILE } else { LAUNCH };
     let mut descriptors = vec![answer];
     descriptors.extend(file.iter().map(AsFd::as_fd));
-    descriptors.extend(slots.iter().map(|(descriptor, _)| descriptor.as_fd()));
+    descriptors.extend(slots.iter().filter_map(|(descriptor, _)| descriptor.as_ref()).map(AsFd::as_fd));
     let parts: [&[u8]; 4] = [&[first], &count.to_le_bytes(), &kinds, if file.is_some() { &[] } else { plan }];
     send(socket, &parts, &descriptors)
 }

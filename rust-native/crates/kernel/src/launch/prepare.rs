@@ -1,10 +1,11 @@
-//! The first half of a plan: what is opened with the caller's privilege, outside.
+//! The first half of a plan: what is opened with the caller's privilege, outside. Clones of roots and of devices are left to the launcher, which
+//! is where the caller is and has its privilege: neither crosses two sockets, and the caller does not wait.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use box_plan::{Plan, Prepare, mount_options, slot};
-use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, makedev};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 
@@ -12,8 +13,10 @@ use crate::error::{Failure, Result, SyscallContext};
 use crate::mount;
 use crate::overlay::{Overlay, Writable};
 
-/// A slot's descriptor, and how it could be opened: see [`slot`].
-pub type Prepared = (OwnedFd, u8);
+/// A slot's descriptor, unless the launcher opens it, and how it could be opened: see [`slot`].
+pub type Prepared = (Option<OwnedFd>, u8);
+
+type Opened = (OwnedFd, u8);
 
 /// Does the steps, in their order.
 pub fn prepare(plan: &Plan<'_>, given: &[OwnedFd]) -> Result<Vec<Prepared>> {
@@ -26,28 +29,19 @@ pub fn may_wait(plan: &Plan<'_>) -> bool {
 }
 
 fn perform(step: &Prepare<'_>, given: &[OwnedFd]) -> Result<Prepared> {
-    match *step {
+    let (file, how) = match *step {
+        Prepare::Tree { id_map: slot::NONE, .. } | Prepare::Device { .. } => return Ok((None, slot::LATER)),
         Prepare::Source { options, attributes, id_map, path } => {
             let settings = Settings { options, attributes, id_map: id_map_of(id_map, given)? };
-            source(path, settings)
+            source(path, settings)?
         }
         Prepare::Tree { slot, options, attributes, id_map } => {
             let mount = given.get(usize::from(slot)).ok_or(Errno::BADF).syscall("open_tree")?;
-            tree(mount, Settings { options, attributes, id_map: id_map_of(id_map, given)? })
+            tree(mount, Settings { options, attributes, id_map: id_map_of(id_map, given)? })?
         }
-        Prepare::Overlay { attributes, ref lowers, upper, work } => overlay(lowers, upper, work, attributes),
-        Prepare::Device { kind, major, minor, path } => {
-            let (node, how) = source(path, Settings { options: 0, attributes: 0, id_map: None })?;
-            let found = fstat(&node).syscall("fstat").map_err(|failure| failure.at(path.to_bytes()))?;
-            let right = FileType::from_raw_mode(found.st_mode) == FileType::from_raw_mode(kind) && found.st_rdev == makedev(major, minor);
-            if right { Ok((node, how)) } else { Err(wrong_device(path, major, minor)) }
-        }
-    }
-}
-
-fn wrong_device(path: &CStr, major: u32, minor: u32) -> Failure {
-    let message = format!("{} is not the device {major}:{minor}", path.to_string_lossy());
-    Failure { path: Some(path.to_string_lossy().into_owned()), ..Failure::new("ERR_BOX_STATE", message) }
+        Prepare::Overlay { attributes, ref lowers, upper, work } => overlay(lowers, upper, work, attributes)?,
+    };
+    Ok((Some(file), how))
 }
 
 /// How a mount is prepared.
@@ -90,7 +84,7 @@ fn id_map_of(number: u16, given: &[OwnedFd]) -> Result<Option<BorrowedFd<'_>>> {
     given.get(usize::from(number)).map(|namespace| Some(namespace.as_fd())).ok_or(Errno::BADF).syscall("mount_setattr")
 }
 
-fn source(path: &CStr, settings: Settings<'_>) -> Result<Prepared> {
+fn source(path: &CStr, settings: Settings<'_>) -> Result<Opened> {
     match settings.clone(CWD, path, OpenTreeFlags::empty()) {
         Ok(tree) => {
             settings.apply(&tree).map_err(|failure| failure.at(path.to_bytes()))?;
@@ -102,7 +96,7 @@ fn source(path: &CStr, settings: Settings<'_>) -> Result<Prepared> {
     }
 }
 
-fn tree(mount: &OwnedFd, settings: Settings<'_>) -> Result<Prepared> {
+fn tree(mount: &OwnedFd, settings: Settings<'_>) -> Result<Opened> {
     match settings.clone(mount.as_fd(), c"", OpenTreeFlags::AT_EMPTY_PATH) {
         Ok(tree) => {
             settings.apply(&tree)?;
@@ -116,7 +110,7 @@ fn tree(mount: &OwnedFd, settings: Settings<'_>) -> Result<Prepared> {
     }
 }
 
-fn overlay(lowers: &[&CStr], upper: &CStr, work: &CStr, attributes: u64) -> Result<Prepared> {
+fn overlay(lowers: &[&CStr], upper: &CStr, work: &CStr, attributes: u64) -> Result<Opened> {
     let folder = |path: &CStr| open_place(path, OFlags::DIRECTORY);
     let lowers = lowers.iter().map(|path| folder(path)).collect::<Result<Vec<_>>>()?;
     let writable = if upper.is_empty() { None } else { Some((folder(upper)?, folder(work)?)) };

@@ -72,7 +72,7 @@ pub fn launch(id: u64, request: Request, sink: Arc<dyn Sink>) {
         let mut slots: Vec<Prepared> = Vec::with_capacity(request.given.len() + plan.prepare.len());
         let prepared = prepare::prepare(&plan, &request.given)?;
         let detached = plan.flags & flags::DETACHED != 0;
-        slots.extend(request.given.into_iter().map(|descriptor| (descriptor, box_plan::slot::PLAIN)));
+        slots.extend(request.given.into_iter().map(|descriptor| (Some(descriptor), box_plan::slot::PLAIN)));
         slots.extend(prepared);
         let tells_early = plan.tells_early();
         let message = Message { plan: request.plan, slots };
