@@ -97,8 +97,14 @@ function siteOf(host: Host, parent: CreateOptions['parent']): Site {
     throw new BoxError('ERR_BOX_UNSUPPORTED', 'The cgroup below which the new one would go is not visible here', {
       hint: 'mount the cgroup file system in this cgroup namespace, or name a visible group as `parent`',
     })
-  const given = new Set(v2 === undefined ? [] : ['cgroup', ...controllersOf(v2.parent)])
-  return { v2, v1, where: (controller) => (v1.has(controller) ? 1 : given.has(controller) ? 2 : undefined) }
+  // Asked only where v1 does not answer.
+  let given: ReadonlySet<string> | undefined
+  const onV2 = (controller: string): boolean => {
+    if (v2 === undefined) return false
+    given ??= new Set(['cgroup', ...controllersOf(v2.parent)])
+    return given.has(controller)
+  }
+  return { v2, v1, where: (controller) => (v1.has(controller) ? 1 : onV2(controller) ? 2 : undefined) }
 }
 
 function leafName(): string {

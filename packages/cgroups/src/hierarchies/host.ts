@@ -31,10 +31,16 @@ export function thisHost(): Host {
   return { hierarchies, memberships: membershipsOf, checkFolder, makeFolder, removeFolder }
 }
 
-function membershipsOf(pid: number | 'self'): Membership[] {
+/** This process's groups, as they were read last: they are read again each time, but they seldom change. */
+let own: { readonly text: string; readonly memberships: readonly Membership[] } | undefined
+
+function membershipsOf(pid: number | 'self'): readonly Membership[] {
   const path = `/proc/${pid}/cgroup`
   try {
-    return parseMembership(readFileSync(path, 'utf8'))
+    const text = readFileSync(path, 'utf8')
+    if (pid !== 'self') return parseMembership(text)
+    if (own?.text !== text) own = { text, memberships: parseMembership(text) }
+    return own.memberships
   } catch (error) {
     if (['ENOENT', 'ESRCH'].includes(errnoOf(error))) throw new BoxError('ERR_BOX_NOT_FOUND', `No process has the id ${pid}`, { path })
     throw systemError(`${path} cannot be read`, error, 'read', path)
