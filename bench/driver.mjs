@@ -7,9 +7,9 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
-/** Starts a driver: any program that speaks so. */
-export function startDriver(command, args, options = {}) {
-  const child = spawn(command, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] })
+/** Starts a driver: any program that speaks so. `descriptors` are given to it from 3 on. */
+export function startDriver(command, args, { descriptors = [], ...options } = {}) {
+  const child = spawn(command, args, { ...options, stdio: ['pipe', 'pipe', 'pipe', ...descriptors] })
   const errors = []
   child.stderr.on('data', (chunk) => errors.push(chunk))
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()

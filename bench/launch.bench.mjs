@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findPeer } from '../scripts/peers.mjs'
 import { driveApart, driveCommand, startDriver } from './driver.mjs'
-import { launchAll, launchNone } from './launch/box.mjs'
+import { launchAll, launchIn, launchNone } from './launch/box.mjs'
+import { makeOverlay } from './launch/overlay.mjs'
 import { makeWorkplace } from './launch/workplace.mjs'
 import { callsOfOneRound, callTable } from './system-calls.mjs'
 
@@ -16,18 +17,33 @@ export const bench = {
   unit: 'ms',
   needs: () => (process.getuid?.() === 0 ? undefined : 'root'),
   floorOf: (row) => {
-    const floor = / large\b/.test(row) ? 'child_process large' : / none\b/.test(row) ? 'child_process none' : 'floor all'
+    const [, what = ''] = row.split(' ')
+    const floor = { large: 'child_process large', none: 'child_process none', overlay: 'floor overlay' }[what] ?? 'floor all'
     return row.endsWith(oneASecond) ? `${floor} ${oneASecond}` : floor
   },
   phases: [{}, { suffix: oneASecond, pauseMs: 1000 }],
-  open() {
+  async open() {
     const place = makeWorkplace()
+    const overlay = await makeOverlay(place).catch((error) => {
+      place.close()
+      throw error
+    })
     const boxAll = launchAll(place.root)
     const boxNone = launchNone(place.program)
     const rows = [
       { name: 'box all', includes: 'all of the configuration; disposal of group and handle', ...boxAll },
       { name: 'box none', includes: 'the program alone', ...boxNone },
       { name: 'floor all', includes: 'the same system calls, in Rust alone', ...startDriver(place.floor, [], { cwd: place.folder }) },
+      {
+        name: 'box overlay',
+        includes: 'as box all, in an overlay of three layers with the ids of its user namespace, mounted before',
+        ...launchIn(overlay.root),
+      },
+      {
+        name: 'floor overlay',
+        includes: 'the same system calls, in Rust alone',
+        ...startDriver(place.floor, ['3'], { cwd: place.folder, descriptors: [overlay.root.fd] }),
+      },
       { name: 'child_process none', includes: 'the program alone, by child_process.spawn', ...driveCommand(place.program) },
     ]
     for (const by of ['box', 'child_process']) {
@@ -45,6 +61,7 @@ export const bench = {
       beside: () => besideText(place),
       close: async () => {
         for (const row of rows) await row.close()
+        await overlay.close()
         place.close()
       },
     }

@@ -1,6 +1,7 @@
 //! The floor of the launch bench: the system calls of one container, in their order, and nothing else.
 //! For each line on standard input it makes the groups, the namespaces and the mounts, runs /bin/true of the folder `rootfs` in them under the file `filter`, waits for its end and
-//! removes the groups; it answers with the nanoseconds that this took. Built by: rustc -O --edition 2024
+//! removes the groups; it answers with the nanoseconds that this took. With a descriptor's number as argument the root is a clone of the mount that it refers to.
+//! Built by: rustc -O --edition 2024
 use std::ffi::{CString, c_char, c_int, c_long, c_ulong, c_void};
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read, Write};
@@ -39,6 +40,11 @@ const SYS_PIVOT_ROOT: c_long = 41;
 const SYS_SECCOMP: c_long = 317;
 #[cfg(target_arch = "aarch64")]
 const SYS_SECCOMP: c_long = 277;
+const SYS_OPEN_TREE: c_long = 428;
+const SYS_MOVE_MOUNT: c_long = 429;
+/// OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, AT_EMPTY_PATH and AT_RECURSIVE.
+const CLONE_OF_ALL: c_int = 1 | O_CLOEXEC | 0x1000 | 0x8000;
+const MOVE_MOUNT_F_EMPTY_PATH: c_int = 4;
 const CLONE_PIDFD: u64 = 0x1000;
 const CLONE_NEWCGROUP: c_int = 0x0200_0000;
 /// mount, uts, ipc, user, pid and net
@@ -63,16 +69,18 @@ fn main() -> io::Result<()> {
     let above = groups_above()?;
     let process = std::process::id();
     let filter = fs::read("filter")?;
+    let root: Option<c_int> = std::env::args().nth(1).and_then(|number| number.parse().ok());
     for (number, line) in io::stdin().lock().lines().enumerate() {
         line?;
         let began = Instant::now();
-        launch(&above, process, number, &filter)?;
+        launch(&above, process, number, &filter, root)?;
         println!("{}", began.elapsed().as_nanos());
     }
     Ok(())
 }
 
-fn launch(above: &[PathBuf], process: u32, number: usize, filter: &[u8]) -> io::Result<()> {
+fn launch(above: &[PathBuf], process: u32, number: usize, filter: &[u8], root: Option<c_int>) -> io::Result<()> {
+    let tree = root.map(clone_of).transpose()?;
     let groups: Vec<PathBuf> = above
         .iter()
         .map(|path| path.join(format!("box-floor-{process}-{number}")))
@@ -91,7 +99,7 @@ fn launch(above: &[PathBuf], process: u32, number: usize, filter: &[u8]) -> io::
     let pid = unsafe { syscall(SYS_CLONE3, &arguments, size_of_val(&arguments)) };
     if pid == 0 {
         drop(writer);
-        let failed = enter(&mut reader, &mut tasks, filter).err();
+        let failed = enter(&mut reader, &mut tasks, filter, tree.as_ref()).err();
         eprintln!("floor: {failed:?}");
         unsafe { _exit(70) }
     }
@@ -160,7 +168,7 @@ fn groups_above() -> io::Result<Vec<PathBuf>> {
 }
 
 /// In the child, up to the program.
-fn enter(reader: &mut File, tasks: &mut [File], filter: &[u8]) -> io::Result<()> {
+fn enter(reader: &mut File, tasks: &mut [File], filter: &[u8], tree: Option<&OwnedFd>) -> io::Result<()> {
     for file in tasks {
         file.write_all(b"0")?;
     }
@@ -171,7 +179,7 @@ fn enter(reader: &mut File, tasks: &mut [File], filter: &[u8]) -> io::Result<()>
     check(unsafe { unshare(CLONE_NEWCGROUP) })?;
     check(unsafe { sethostname(c"box".as_ptr(), 3) })?;
     loopback_up()?;
-    make_root()?;
+    make_root(tree)?;
     for capability in 0..41 {
         if capability > 31 || CAPABILITIES & (1 << capability) == 0 {
             check(unsafe { prctl(24, capability, 0, 0, 0) })?;
@@ -191,9 +199,19 @@ fn enter(reader: &mut File, tasks: &mut [File], filter: &[u8]) -> io::Result<()>
     check(unsafe { execve(arguments[0], arguments.as_ptr(), environment.as_ptr()) })
 }
 
-fn make_root() -> io::Result<()> {
+fn clone_of(mount: c_int) -> io::Result<OwnedFd> {
+    let tree = checked(unsafe { syscall(SYS_OPEN_TREE, mount, c"".as_ptr(), CLONE_OF_ALL) } as c_int)?;
+    Ok(unsafe { OwnedFd::from_raw_fd(tree) })
+}
+
+fn make_root(tree: Option<&OwnedFd>) -> io::Result<()> {
     attach("", "/", "", REC | PRIVATE, "")?;
-    attach("rootfs", "rootfs", "", BIND | REC, "")?;
+    match tree {
+        None => attach("rootfs", "rootfs", "", BIND | REC, "")?,
+        Some(tree) => check(unsafe {
+            syscall(SYS_MOVE_MOUNT, tree.as_raw_fd(), c"".as_ptr(), AT_FDCWD, c"rootfs".as_ptr(), MOVE_MOUNT_F_EMPTY_PATH)
+        } as c_int)?,
+    }
     std::env::set_current_dir("rootfs")?;
     attach("proc", "proc", "proc", NOSUID | NODEV | NOEXEC, "")?;
     attach("tmpfs", "dev", "tmpfs", NOSUID | NOEXEC, "mode=755,size=65536k")?;

@@ -12,15 +12,21 @@ const limits = { memory: linux.resources.memory.limit, pids: linux.resources.pid
 /** O_PATH, which node:fs does not name (open(2)). */
 const path = 0o10_000_000
 
-/** Everything of oci-config.mjs. */
+/** Everything of oci-config.mjs, in a folder. */
 export function launchAll(rootFolder) {
   const fd = openSync(rootFolder, path | constants.O_DIRECTORY)
+  const { run } = launchIn({ fd, path: rootFolder })
+  return { run, close: () => closeSync(fd) }
+}
+
+/** Everything of oci-config.mjs, in a root: a clone of its mount each time. */
+export function launchIn(root) {
   const options = {
     namespaces: linux.namespaces.map(({ type }) => type),
     uidMappings: map,
     gidMappings: map,
     hostname,
-    root: { fd, path: rootFolder },
+    root,
     mounts: standardMounts.filter(({ type }) => type !== 'cgroup'),
     capabilities: wanted.capabilities.bounding,
     rlimits: { nofile: { soft: 1024 } },
@@ -40,7 +46,7 @@ export function launchAll(rootFolder) {
         await group.close()
       }
     },
-    close: () => closeSync(fd),
+    close: () => {},
   }
 }
 
