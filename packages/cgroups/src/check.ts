@@ -15,12 +15,30 @@ const fields = {
   device: ['allow', 'type', 'major', 'minor', 'access'],
 } as const
 
+/** The last limits that were numbers and words only: a program's groups mostly have the same ones. */
+let last: { readonly given: readonly Named[]; readonly checked: CheckedLimits } | undefined
+
+type Named = readonly [name: string, value: unknown]
+
 /**
  * Checks limits and puts them into the kernel's units.
  * @throws BoxError `ERR_BOX_INVALID_ARGUMENT` naming the field, for an unknown one too.
  */
 export function checkLimits(limits: Limits): CheckedLimits {
   known('limits', limits, fields.limits)
+  const given = Object.entries(limits)
+  if (given.some(([, value]) => typeof value === 'object')) return checkAll(limits)
+  if (last === undefined || !isSame(last.given, given)) last = { given, checked: checkAll(limits) }
+  return last.checked
+}
+
+function isSame(one: readonly Named[], other: readonly Named[]): boolean {
+  return (
+    one.length === other.length && one.every(([name, value], index) => name === other[index]?.[0] && Object.is(value, other[index]?.[1]))
+  )
+}
+
+function checkAll(limits: Limits): CheckedLimits {
   const { cpuset = {}, memory = {}, io = {} } = limits
   known('cpuset', cpuset, fields.cpuset)
   return {

@@ -47,3 +47,14 @@ test.each(wrong)('%j is refused by the name of the field', (limits, message) => 
     expect.objectContaining({ code: 'ERR_BOX_INVALID_ARGUMENT', message: expect.stringContaining(message) }),
   )
 })
+
+test('limits of numbers and words are checked once, and each time that they are others', () => {
+  const first = checkLimits({ memory: '64MiB', pids: 64, cpus: 0.5 })
+  expect(checkLimits({ memory: '64MiB', pids: 64, cpus: 0.5 })).toBe(first)
+  expect(checkLimits({ memory: '64MiB', pids: 65, cpus: 0.5 })).toEqual({ ...first, pids: 65 })
+  expect(checkLimits({ memory: '64MiB', cpus: 0.5 })).toEqual({ ...first, pids: undefined })
+  const memory = { max: 5 }
+  checkLimits({ memory })
+  memory.max = -1
+  expect(() => checkLimits({ memory })).toThrow(/memory/)
+})
