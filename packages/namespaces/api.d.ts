@@ -35,9 +35,10 @@ export declare const standardCapabilities: readonly CapabilityName[];
 
 // features.d.ts
 import { BoxError } from '@box/core';
+import type { PlanContext } from './plan/context.ts';
 import type { PlanData } from './plan/steps.ts';
 /** The name of a feature, as `probe()` gives it and `BOX_DENY` takes it. */
-export type FeatureName = 'user-namespace' | 'pid-namespace' | 'mount-namespace' | 'uts-namespace' | 'ipc-namespace' | 'network-namespace' | 'cgroup-namespace' | 'time-namespace' | 'id-ranges' | 'change-user' | 'cgroup-v2-birth' | 'mount-clone' | 'id-mapped-mount' | 'overlay' | 'proc' | 'sysfs' | 'mqueue' | 'tmpfs' | 'devpts' | 'terminal' | 'device-nodes' | 'lower-oom-score' | 'realtime-scheduling' | 'memory-policy' | 'session-keyring' | 'capability-sets' | 'seccomp' | 'seccomp-notify' | 'landlock' | 'landlock-newer-rights' | 'landlock-network' | 'landlock-scopes';
+export type FeatureName = 'user-namespace' | 'pid-namespace' | 'mount-namespace' | 'uts-namespace' | 'ipc-namespace' | 'network-namespace' | 'cgroup-namespace' | 'time-namespace' | 'id-ranges' | 'change-user' | 'cgroup-v2-birth' | 'mount-clone' | 'id-mapped-mount' | 'overlay' | 'proc' | 'sysfs' | 'mqueue' | 'tmpfs' | 'devpts' | 'terminal' | 'device-nodes' | 'lower-oom-score' | 'raise-limits' | 'realtime-scheduling' | 'realtime-io' | 'memory-policy' | 'session-keyring' | 'capability-sets' | 'seccomp' | 'seccomp-notify' | 'landlock' | 'landlock-newer-rights' | 'landlock-network' | 'landlock-scopes';
 /** What is known of a feature of the kernel, or of a privilege, that a plan may use. */
 export interface FeatureRow {
     /** What it is. */
@@ -45,7 +46,7 @@ export interface FeatureRow {
     /** What a plan does without it. Where nothing stands here a plan that needs it is refused. */
     readonly fallback?: string;
     /** Whether a plan needs it. */
-    readonly usedBy: (plan: PlanData) => boolean;
+    readonly usedBy: (plan: PlanData, context: Pick<PlanContext, 'hardLimits'>) => boolean;
 }
 /** All of them. */
 export declare const featureNames: readonly FeatureName[];
@@ -56,7 +57,7 @@ export declare function deniedFeatures(value?: string | undefined): ReadonlySet<
 /** The error of a feature that is denied. */
 export declare function denied(name: FeatureName): BoxError;
 /** Refuses a plan that uses what is denied. What has a fallback is in no such plan any more. */
-export declare function refuseDenied(plan: PlanData, absent: ReadonlySet<FeatureName>): void;
+export declare function refuseDenied(plan: PlanData, context: Pick<PlanContext, 'denied' | 'hardLimits'>): void;
 
 // handle.d.ts
 import type { BoxError, ProcessTarget } from '@box/core';
@@ -203,7 +204,7 @@ export interface BindMount extends MountAttributes {
 }
 /**
  * Folders of the caller's over one another (overlayfs). It is made by the caller where that is root, and otherwise in the process's user
- * namespace, which needs Linux 5.11. Device nodes in it cannot be opened.
+ * namespace, which needs Linux 6.8. Device nodes in it cannot be opened.
  */
 export interface OverlayMount extends MountAttributes {
     readonly type: 'overlay';
@@ -566,6 +567,59 @@ export declare class Plan {
  * have, `ERR_BOX_UNSUPPORTED` for a feature that `BOX_DENY` names (see `probe`) and that it cannot do without.
  */
 export declare function plan(command: readonly string[], options?: SpawnOptions): Plan;
+
+// plan/context.d.ts
+import { type IdMapping } from '@box/core';
+import { type FeatureName } from '../features.ts';
+/** A cgroup hierarchy of v1 as it is mounted: the folder's name, and what names the hierarchy to mount(2). */
+export interface Hierarchy {
+    readonly name: string;
+    readonly parameters: readonly (readonly [string, string])[];
+}
+/** What newuidmap(1) and newgidmap(1) do for the caller. */
+export interface SubordinateIds {
+    /** The caller's name. */
+    readonly name: string;
+    /** All that the caller may map: its own id as 0, and from 1 on the ranges of /etc/subuid. */
+    readonly uidMappings: readonly IdMapping[];
+    /** The same of groups, by /etc/subgid. */
+    readonly gidMappings: readonly IdMapping[];
+    /** Where the two programs are. */
+    readonly newuidmap: string;
+    readonly newgidmap: string;
+}
+/** What a plan depends on beside its options. */
+export interface PlanContext {
+    readonly uid: number;
+    readonly gid: number;
+    readonly cwd: string;
+    /** The ids that the caller may map beside its own. @throws BoxError what stands in the way. */
+    readonly subordinateIds: () => SubordinateIds;
+    /** Whether setgroups(2) is forbidden in the user namespace of a process. */
+    readonly forbidsGroups: (pid: number) => boolean;
+    /** Whether the kernel has time namespaces. */
+    readonly timeNamespaces: () => boolean;
+    /** The caller's hard limits, by the names of resources. */
+    readonly hardLimits: () => ReadonlyMap<string, number>;
+    /** The features that are to be taken for absent. */
+    readonly denied: () => ReadonlySet<FeatureName>;
+    /** How cgroups are mounted below /sys/fs/cgroup. */
+    readonly cgroups: () => {
+        readonly unified: 'only' | 'beside' | 'none';
+        readonly v1: readonly Hierarchy[];
+    };
+}
+/** The caller's, as it is now. */
+export declare function currentContext(): PlanContext;
+/** Reads the cgroup mounts below /sys/fs/cgroup out of mountinfo (proc_pid_mountinfo(5)). */
+export declare function parseCgroups(mountinfo: string): ReturnType<PlanContext['cgroups']>;
+/**
+ * The folder of the v2 group that a process is in, of what is mounted (proc_pid_cgroup(5), proc_pid_mountinfo(5)); undefined where its hierarchy
+ * is not mounted, or only a part of it in which the group is not.
+ */
+export declare function groupFolder(cgroup: string, mountinfo: string): string | undefined;
+/** The hard limits in such a file. */
+export declare function parseLimits(limits: string): ReadonlyMap<string, number>;
 
 // plan/steps.d.ts
 /**

@@ -1,5 +1,6 @@
 import { BoxError } from '@box/core'
 import type { NamespaceKind } from './options.ts'
+import type { PlanContext } from './plan/context.ts'
 import { firstFileRights } from './plan/landlock.ts'
 import type { EnterStep, PlanData } from './plan/steps.ts'
 import { listenerBits } from './seccomp/compile.ts'
@@ -28,7 +29,9 @@ export type FeatureName =
   | 'terminal'
   | 'device-nodes'
   | 'lower-oom-score'
+  | 'raise-limits'
   | 'realtime-scheduling'
+  | 'realtime-io'
   | 'memory-policy'
   | 'session-keyring'
   | 'capability-sets'
@@ -46,7 +49,7 @@ export interface FeatureRow {
   /** What a plan does without it. Where nothing stands here a plan that needs it is refused. */
   readonly fallback?: string
   /** Whether a plan needs it. */
-  readonly usedBy: (plan: PlanData) => boolean
+  readonly usedBy: (plan: PlanData, context: Pick<PlanContext, 'hardLimits'>) => boolean
 }
 
 const has =
@@ -87,7 +90,7 @@ const rows: Readonly<Record<FeatureName, FeatureRow>> = {
   },
   'change-user': {
     what: 'another user or other groups than the caller’s, outside of a new user namespace: CAP_SETUID and CAP_SETGID',
-    usedBy: (plan) => !namespace('user')(plan) && plan.enter.some((step) => step.do === 'user'),
+    usedBy: (plan, context) => !namespace('user')(plan, context) && plan.enter.some((step) => step.do === 'user'),
   },
   'cgroup-v2-birth': {
     what: 'a process born in a cgroup of the v2 hierarchy (CLONE_INTO_CGROUP, clone3(2))',
@@ -122,9 +125,20 @@ const rows: Readonly<Record<FeatureName, FeatureRow>> = {
     what: 'an oom_score_adj below 0: CAP_SYS_RESOURCE',
     usedBy: has((step) => step.do === 'oomScoreAdj' && step.value < 0),
   },
+  'raise-limits': {
+    what: 'resource limits above the caller’s hard ones (setrlimit(2)): CAP_SYS_RESOURCE',
+    usedBy: ({ enter }, context) => {
+      const limits = context.hardLimits()
+      return enter.some((step) => step.do === 'rlimit' && step.hard > (limits.get(step.resource) ?? Infinity))
+    },
+  },
   'realtime-scheduling': {
     what: 'a policy or nice value above the usual (sched(7)): CAP_SYS_NICE',
     usedBy: has((step) => step.do === 'scheduler' && ([1, 2, 6].includes(step.policy) || step.nice < 0)),
+  },
+  'realtime-io': {
+    what: 'the realtime class of reads and writes (ioprio_set(2)): CAP_SYS_NICE or CAP_SYS_ADMIN',
+    usedBy: has((step) => step.do === 'ioPriority' && step.value >> 13 === 1),
   },
   'memory-policy': { what: 'NUMA memory policies (set_mempolicy(2))', usedBy: has((step) => step.do === 'memoryPolicy') },
   'session-keyring': { what: 'keyrings (session-keyring(7))', usedBy: has((step) => step.do === 'sessionKeyring') },
@@ -193,6 +207,6 @@ export function denied(name: FeatureName): BoxError {
 }
 
 /** Refuses a plan that uses what is denied. What has a fallback is in no such plan any more. */
-export function refuseDenied(plan: PlanData, absent: ReadonlySet<FeatureName>): void {
-  for (const name of absent) if (rows[name].usedBy(plan)) throw denied(name)
+export function refuseDenied(plan: PlanData, context: Pick<PlanContext, 'denied' | 'hardLimits'>): void {
+  for (const name of context.denied()) if (rows[name].usedBy(plan, context)) throw denied(name)
 }

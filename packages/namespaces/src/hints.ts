@@ -15,7 +15,7 @@ const hints: Readonly<Record<string, Hint>> = {
   'make the overlay': ({ syscall }) =>
     syscall === 'open'
       ? 'each folder must be there, and the process that makes the overlay must be able to reach it'
-      : 'upper and work must be empty or of an earlier overlay, and on one file system that overlayfs can write to, which overlayfs itself is not',
+      : 'an ordinary user needs Linux 6.8; upper and work must be empty or of an earlier overlay, and on one file system that overlayfs can write to, which overlayfs itself is not',
   'open the device': 'in a user namespace a device is bound: the host must have it at this path, with this number',
   'open the cgroup': ({ errno }) =>
     errno === 'ENOENT' ? 'make the cgroup before the process' : 'give the folder of a cgroup that the caller may put processes in',

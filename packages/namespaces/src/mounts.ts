@@ -33,7 +33,7 @@ export interface BindMount extends MountAttributes {
 
 /**
  * Folders of the caller's over one another (overlayfs). It is made by the caller where that is root, and otherwise in the process's user
- * namespace, which needs Linux 5.11. Device nodes in it cannot be opened.
+ * namespace, which needs Linux 6.8. Device nodes in it cannot be opened.
  */
 export interface OverlayMount extends MountAttributes {
   readonly type: 'overlay'

@@ -5,7 +5,7 @@ import { denied, deniedFeatures, type FeatureName, featureNames, featureOf } fro
 import { launch } from './launch.ts'
 import type { NamespaceKind, SpawnOptions } from './options.ts'
 import { compile } from './plan/compile.ts'
-import { groupFolder } from './plan/context.ts'
+import { currentContext, groupFolder } from './plan/context.ts'
 import { firstFileRights } from './plan/landlock.ts'
 import type { EnterStep, PlanData } from './plan/steps.ts'
 import { Plan } from './plan.ts'
@@ -108,7 +108,9 @@ const trials: Readonly<Record<FeatureName, () => Promise<Found>>> = {
       (step) => (step.do === 'device' ? { ...step, slot: undefined } : step),
     ),
   'lower-oom-score': () => attempt({ oomScoreAdj: -1000 }),
+  'raise-limits': raiseLimit,
   'realtime-scheduling': () => attempt({ scheduler: { policy: 'fifo', priority: 1 } }),
+  'realtime-io': () => attempt({ ioPriority: { class: 'realtime' } }),
   'memory-policy': () => attempt({ memoryPolicy: { mode: 'default' } }),
   'session-keyring': () => attempt({ sessionKeyring: 'box-probe' }),
   'capability-sets': () => attempt({ ...namespaces(), capabilities: [] }),
@@ -132,6 +134,14 @@ async function bornInOwnGroup(): Promise<Found> {
   const v2 = groupFolder(readFileSync('/proc/self/cgroup', 'utf8'), readFileSync('/proc/self/mountinfo', 'utf8'))
   if (v2 !== undefined) return await attempt({ cgroup: { paths: { v2, v1: [] } } })
   return { available: false, reason: new BoxError('ERR_BOX_UNSUPPORTED', 'no cgroup v2 hierarchy that holds this process is mounted') }
+}
+
+/** One of those that the kernel sets no bound for beside the limit itself. */
+async function raiseLimit(): Promise<Found> {
+  const limits = currentContext().hardLimits()
+  const names = ['msgqueue', 'sigpending', 'nproc', 'memlock'] as const
+  const name = names.find((one) => (limits.get(one) ?? Infinity) < Number.MAX_SAFE_INTEGER)
+  return name === undefined ? { available: true } : await attempt({ rlimits: { [name]: { soft: 0, hard: (limits.get(name) ?? 0) + 1 } } })
 }
 
 /** A root that is attached nowhere serves a second launch only where the first one got a clone. */

@@ -15,7 +15,7 @@ import {
   standardMounts,
   type UserNamespace,
 } from '../src/index.ts'
-import { groupFolder } from '../src/plan/context.ts'
+import { groupFolder, parseLimits } from '../src/plan/context.ts'
 import { RootFolder } from './support/root-folder.ts'
 import { asRoot, run } from './support/run.ts'
 
@@ -87,7 +87,9 @@ asRoot('each feature that a plan may use', () => {
       /^1:3$/,
     ],
     'lower-oom-score': () => ['true', { oomScoreAdj: -1 }],
+    'raise-limits': () => ['true', { rlimits: { msgqueue: { soft: 0, hard: 1e12 } } }],
     'realtime-scheduling': () => ['true', { scheduler: { policy: 'rr', priority: 1 } }],
+    'realtime-io': () => ['true', { ioPriority: { class: 'realtime', priority: 7 } }],
     'memory-policy': () => ['true', { memoryPolicy: { mode: 'local' } }],
     'session-keyring': () => ['true', { sessionKeyring: 'box-test' }],
     'capability-sets': () => ['true', { capabilities: [] }],
@@ -233,4 +235,21 @@ test('the folder of a v2 group is found in what is mounted', () => {
   expect(groupFolder(cgroup, '1 2 0:3 /a /sys/fs/cgroup/unified rw - cgroup2 x rw')).toBe('/sys/fs/cgroup/unified/b')
   expect(groupFolder(cgroup, '1 2 0:3 /other /sys/fs/cgroup rw - cgroup2 x rw\n1 2 0:3 / /memory rw - cgroup cgroup rw')).toBeUndefined()
   expect(groupFolder('1:memory:/a\n', '1 2 0:3 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw')).toBeUndefined()
+})
+
+test('limits are read as the kernel prints them, and those within them are no privilege', async () => {
+  const text = `Limit                     Soft Limit           Hard Limit           Units     
+Max cpu time              unlimited            unlimited            seconds   
+Max processes             100                  96365                processes 
+Max realtime timeout      unlimited            5                    us        
+`
+  expect([...parseLimits(text)]).toEqual([
+    ['cpu', Infinity],
+    ['nproc', 96365],
+    ['rttime', 5],
+  ])
+  expect(parseLimits(readFileSync('/proc/self/limits', 'utf8')).size).toBe(16)
+  await denying(['raise-limits'], async () => {
+    expect((await run(['true'], { rlimits: { nofile: { soft: 64 }, core: { soft: 0, hard: 0 } } })).exitCode).toBe(0)
+  })
 })

@@ -182,15 +182,23 @@ asRoot('what is mounted', () => {
     ['propagation unbindable', propagated('unbindable'), info, tags(unbindable, '.*')],
     ['propagation runbindable', propagated('runbindable'), info, tags(unbindable, unbindable)],
     ['propagation of a new file system', { ...tmpfs, propagation: 'shared' }, info, / \/m rw\S* shared:\d+ - /],
-    ...(['private', 'slave', 'shared', 'unbindable'] as const).map((rootPropagation): Row => {
-      const tag = { private: ' - ', slave: ' - ', shared: ' shared:\\d+ - ', unbindable: ' unbindable - ' }[rootPropagation]
-      return [
-        `root propagation ${rootPropagation}`,
-        { rootPropagation },
-        "grep ' / rw' /proc/self/mountinfo",
-        new RegExp(` / rw\\S*${tag}`),
-      ]
-    }),
+    ...(
+      [
+        ['private', '', ''],
+        ['rprivate', '', ''],
+        ['slave', '( master:\\d+)?', ''],
+        ['rslave', '( master:\\d+)?', ''],
+        ['shared', ' shared:\\d+', ''],
+        ['rshared', ' shared:\\d+', ' shared:\\d+'],
+        ['unbindable', ' unbindable', ''],
+        ['runbindable', ' unbindable', ' unbindable'],
+      ] as const
+    ).map(([rootPropagation, top, below]): Row => [
+      `root propagation ${rootPropagation}`,
+      { rootPropagation, mounts: [proc] },
+      "grep -E ' (/|/proc) rw' /proc/self/mountinfo",
+      new RegExp(`^.* / rw\\S*${top} - .*\n.* /proc rw\\S*${below} - .*$`),
+    ]),
     [
       'a masked folder is empty and takes nothing',
       { maskedPaths: ['/etc', '/proc/keys'] },

@@ -77,7 +77,7 @@ export function compile(command: readonly string[], options: SpawnOptions, conte
     command: command.map((argument) => text('command', argument)),
     environment: environmentOf(options.env ?? defaultEnvironment),
   }
-  refuseDenied(plan, context.denied())
+  refuseDenied(plan, context)
   return plan
 }
 

@@ -33,6 +33,8 @@ export interface PlanContext {
   readonly forbidsGroups: (pid: number) => boolean
   /** Whether the kernel has time namespaces. */
   readonly timeNamespaces: () => boolean
+  /** The caller's hard limits, by the names of resources. */
+  readonly hardLimits: () => ReadonlyMap<string, number>
   /** The features that are to be taken for absent. */
   readonly denied: () => ReadonlySet<FeatureName>
   /** How cgroups are mounted below /sys/fs/cgroup. */
@@ -49,6 +51,7 @@ export function currentContext(): PlanContext {
     subordinateIds: grantedIds,
     forbidsGroups: deniesSetgroups,
     timeNamespaces: () => !denied.has('time-namespace') && hasTimeNamespaces(),
+    hardLimits: () => parseLimits(readFileSync('/proc/self/limits', 'utf8')),
     denied: () => denied,
     cgroups: mountedCgroups,
   }
@@ -128,4 +131,34 @@ export function groupFolder(cgroup: string, mountinfo: string): string | undefin
     if (group === root || group.startsWith(`${top}/`)) return `${target}${group.slice(top.length)}`
   }
   return undefined
+}
+
+/** Resources as /proc/PID/limits calls them (proc_pid_limits(5)). */
+const limitTitles: Readonly<Record<string, string>> = {
+  'Max cpu time': 'cpu',
+  'Max file size': 'fsize',
+  'Max data size': 'data',
+  'Max stack size': 'stack',
+  'Max core file size': 'core',
+  'Max resident set': 'rss',
+  'Max processes': 'nproc',
+  'Max open files': 'nofile',
+  'Max locked memory': 'memlock',
+  'Max address space': 'as',
+  'Max file locks': 'locks',
+  'Max pending signals': 'sigpending',
+  'Max msgqueue size': 'msgqueue',
+  'Max nice priority': 'nice',
+  'Max realtime priority': 'rtprio',
+  'Max realtime timeout': 'rttime',
+}
+
+/** The hard limits in such a file. */
+export function parseLimits(limits: string): ReadonlyMap<string, number> {
+  const found = limits.split('\n').flatMap((line): [string, number][] => {
+    const [, title = '', hard = ''] = /^(Max [a-z ]+?) +(?:unlimited|\d+) +(unlimited|\d+)/.exec(line) ?? []
+    const name = limitTitles[title]
+    return name === undefined ? [] : [[name, hard === 'unlimited' ? Infinity : Number(hard)]]
+  })
+  return new Map(found)
 }

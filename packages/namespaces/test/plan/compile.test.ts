@@ -14,6 +14,7 @@ const root: PlanContext = {
   },
   forbidsGroups: () => true,
   timeNamespaces: () => true,
+  hardLimits: () => new Map(),
   denied: () => new Set(),
   cgroups: () => ({ unified: 'only', v1: [] }),
 }
