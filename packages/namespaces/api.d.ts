@@ -380,6 +380,8 @@ export declare class OpenNamespaces implements ProcessNamespaces {
 }
 
 // options.d.ts
+import type { Server } from 'node:net';
+import type { Stream } from 'node:stream';
 import type { CgroupTarget, IdMapping, ProcessTarget, Root } from '@box/core';
 import type { Capabilities, CapabilityName } from './capabilities.ts';
 import type { Landlock } from './landlock.ts';
@@ -425,6 +427,14 @@ export type ResourceLimitName = 'as' | 'core' | 'cpu' | 'data' | 'fsize' | 'lock
  * of the caller's, which stays the caller's.
  */
 export type StandardStream = 'pipe' | 'inherit' | 'ignore' | number;
+/**
+ * A descriptor of the caller's, by its number or by what holds it: a file (`FileHandle`), or an open stream, socket or server of Node's. It
+ * stays the caller's, and must be open until the process has started. Node reads and writes sockets and pipes without blocking, which holds
+ * for all who have them.
+ */
+export type DescriptorSource = number | {
+    readonly fd: number;
+} | Stream | Server;
 /** How large a terminal is, in characters, each from 1 to 65,535. */
 export interface TerminalSize {
     readonly columns: number;
@@ -520,11 +530,13 @@ export interface SpawnOptions {
     readonly env?: Readonly<Record<string, string | undefined>> | undefined;
     /** The working directory, inside the root. Default: `/` with a `root`, else the caller's. */
     readonly cwd?: string | undefined;
+    /** Standard input, output and error; one word is for all three. Default: `['ignore', 'pipe', 'pipe']`. */
+    readonly stdio?: 'pipe' | 'inherit' | 'ignore' | readonly [StandardStream, StandardStream, StandardStream] | undefined;
     /**
-     * Standard input, output and error, and after them descriptors of the caller's that become 3, 4 and so on inside; one word is for all
-     * three. Every other descriptor is closed. Default: `['ignore', 'pipe', 'pipe']`.
+     * Further descriptors, by the number from 3 to 255 that each has in the process, with a terminal, too. Every other one is closed.
+     * Default: none.
      */
-    readonly stdio?: 'pipe' | 'inherit' | 'ignore' | readonly [StandardStream, StandardStream, StandardStream, ...number[]] | undefined;
+    readonly descriptors?: Readonly<Record<number, DescriptorSource | undefined>> | undefined;
     /**
      * Gives the process a new terminal (pty(7)) as its controlling terminal and its standard input, output and error; the handle's
      * `terminal` is the other side. It is of the devpts that the process mounts, or else of the one that its /dev/ptmx belongs to; in a
@@ -855,8 +867,8 @@ export interface PlanData {
     readonly cgroupV2: string;
     readonly cgroupV1: readonly string[];
     readonly given: readonly GivenSlot[];
-    /** Which given slot becomes descriptor 0, 1, 2 and so on, or the terminal that a step makes. */
-    readonly descriptors: readonly (number | 'terminal')[];
+    /** Which given slot becomes descriptor 0, 1, 2 and so on, or the terminal that a step makes, or that it is closed. */
+    readonly descriptors: readonly (number | 'terminal' | 'closed')[];
     readonly prepare: readonly PrepareStep[];
     readonly enter: readonly EnterStep[];
     readonly command: readonly string[];
@@ -899,8 +911,11 @@ export interface Scheduler {
     readonly runtime?: number | undefined;
     readonly deadline?: number | undefined;
     readonly period?: number | undefined;
-    /** Whether children fall back to `other` (SCHED_FLAG_RESET_ON_FORK), and whether unused time is reclaimed, or its overrun told. */
-    readonly flags?: readonly ('resetOnFork' | 'reclaim' | 'overrun')[] | undefined;
+    /**
+     * `SCHED_FLAG_…`: children fall back to `other`, unused time is reclaimed, its overrun told, the policy or its parameters are left as they
+     * are.
+     */
+    readonly flags?: readonly ('resetOnFork' | 'reclaim' | 'overrun' | 'keepPolicy' | 'keepParams')[] | undefined;
 }
 /** The order in which a process's reads and writes are served (ioprio_set(2)). */
 export interface IoPriority {
@@ -913,6 +928,8 @@ export interface MemoryPolicy {
     readonly mode: 'default' | 'preferred' | 'bind' | 'interleave' | 'local' | 'preferredMany' | 'weightedInterleave';
     /** Default: none, as `default` and `local` need it. */
     readonly nodes?: readonly number[] | undefined;
+    /** `MPOL_F_…`: whether the nodes are the machine's or count within the cpuset's, and whether pages move to where they are used. */
+    readonly flags?: readonly ('staticNodes' | 'relativeNodes' | 'numaBalancing')[] | undefined;
 }
 
 // seccomp.d.ts

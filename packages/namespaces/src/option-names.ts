@@ -39,6 +39,7 @@ export const spawnOptions: OptionNames<SpawnOptions> = {
   env: true,
   cwd: true,
   stdio: true,
+  descriptors: true,
   terminal: true,
   init: true,
   detached: true,
@@ -101,7 +102,7 @@ export const schedulerOptions: OptionNames<Scheduler> = {
   flags: true,
 }
 export const ioPriorityOptions: OptionNames<IoPriority> = { class: true, priority: true }
-export const memoryPolicyOptions: OptionNames<MemoryPolicy> = { mode: true, nodes: true }
+export const memoryPolicyOptions: OptionNames<MemoryPolicy> = { mode: true, nodes: true, flags: true }
 
 export const terminalOptions: OptionNames<TerminalSize> = { columns: true, rows: true }
 export const userOptions: OptionNames<User> = { uid: true, gid: true, additionalGids: true }

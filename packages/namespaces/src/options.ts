@@ -1,3 +1,6 @@
+import type { Server } from 'node:net'
+import type { Stream } from 'node:stream'
+
 import type { CgroupTarget, IdMapping, ProcessTarget, Root } from '@box/core'
 import type { Capabilities, CapabilityName } from './capabilities.ts'
 import type { Landlock } from './landlock.ts'
@@ -66,6 +69,13 @@ export type ResourceLimitName =
  * of the caller's, which stays the caller's.
  */
 export type StandardStream = 'pipe' | 'inherit' | 'ignore' | number
+
+/**
+ * A descriptor of the caller's, by its number or by what holds it: a file (`FileHandle`), or an open stream, socket or server of Node's. It
+ * stays the caller's, and must be open until the process has started. Node reads and writes sockets and pipes without blocking, which holds
+ * for all who have them.
+ */
+export type DescriptorSource = number | { readonly fd: number } | Stream | Server
 
 /** How large a terminal is, in characters, each from 1 to 65,535. */
 export interface TerminalSize {
@@ -165,11 +175,13 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /** The working directory, inside the root. Default: `/` with a `root`, else the caller's. */
   readonly cwd?: string | undefined
+  /** Standard input, output and error; one word is for all three. Default: `['ignore', 'pipe', 'pipe']`. */
+  readonly stdio?: 'pipe' | 'inherit' | 'ignore' | readonly [StandardStream, StandardStream, StandardStream] | undefined
   /**
-   * Standard input, output and error, and after them descriptors of the caller's that become 3, 4 and so on inside; one word is for all
-   * three. Every other descriptor is closed. Default: `['ignore', 'pipe', 'pipe']`.
+   * Further descriptors, by the number from 3 to 255 that each has in the process, with a terminal, too. Every other one is closed.
+   * Default: none.
    */
-  readonly stdio?: 'pipe' | 'inherit' | 'ignore' | readonly [StandardStream, StandardStream, StandardStream, ...number[]] | undefined
+  readonly descriptors?: Readonly<Record<number, DescriptorSource | undefined>> | undefined
   /**
    * Gives the process a new terminal (pty(7)) as its controlling terminal and its standard input, output and error; the handle's
    * `terminal` is the other side. It is of the devpts that the process mounts, or else of the one that its /dev/ptmx belongs to; in a

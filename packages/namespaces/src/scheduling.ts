@@ -9,8 +9,11 @@ export interface Scheduler {
   readonly runtime?: number | undefined
   readonly deadline?: number | undefined
   readonly period?: number | undefined
-  /** Whether children fall back to `other` (SCHED_FLAG_RESET_ON_FORK), and whether unused time is reclaimed, or its overrun told. */
-  readonly flags?: readonly ('resetOnFork' | 'reclaim' | 'overrun')[] | undefined
+  /**
+   * `SCHED_FLAG_…`: children fall back to `other`, unused time is reclaimed, its overrun told, the policy or its parameters are left as they
+   * are.
+   */
+  readonly flags?: readonly ('resetOnFork' | 'reclaim' | 'overrun' | 'keepPolicy' | 'keepParams')[] | undefined
 }
 
 /** The order in which a process's reads and writes are served (ioprio_set(2)). */
@@ -25,4 +28,6 @@ export interface MemoryPolicy {
   readonly mode: 'default' | 'preferred' | 'bind' | 'interleave' | 'local' | 'preferredMany' | 'weightedInterleave'
   /** Default: none, as `default` and `local` need it. */
   readonly nodes?: readonly number[] | undefined
+  /** `MPOL_F_…`: whether the nodes are the machine's or count within the cpuset's, and whether pages move to where they are used. */
+  readonly flags?: readonly ('staticNodes' | 'relativeNodes' | 'numaBalancing')[] | undefined
 }

@@ -28,6 +28,12 @@ asRoot('what a process is given is in force in it', () => {
     ['a memory policy', { memoryPolicy: { mode: 'bind', nodes: [0] } }, 'cat /proc/self/numa_maps', /^\S+ bind:0 /],
     ['the local memory policy', { memoryPolicy: { mode: 'local' } }, 'cat /proc/self/numa_maps', /^\S+ local /],
     ['the default memory policy', { memoryPolicy: { mode: 'default' } }, 'cat /proc/self/numa_maps', /^\S+ default /],
+    [
+      'a memory policy with a flag',
+      { memoryPolicy: { mode: 'interleave', nodes: [0], flags: ['staticNodes'] } },
+      'cat /proc/self/numa_maps',
+      /^\S+ interleave=static:0 /,
+    ],
     ['a personality', { personality: 'linux32' }, 'uname -m', 'i686'],
     ['a session keyring', { sessionKeyring: 'of-a-test' }, 'cat /proc/keys', /keyring\s+of-a-test: empty/],
     ['a umask', { umask: 0o137 }, 'umask', '0137'],

@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BoxError } from '@box/core'
@@ -162,6 +163,13 @@ describe('options that cannot be are refused before anything is started', () => 
     ['a map without a user namespace', ['true'], { uidMappings: [] }, 'uidMappings'],
     ['an init without a pid namespace', ['true'], { init: true }, 'init'],
     ['too few streams', ['true'], { stdio: JSON.parse('["pipe"]') }, 'stdio'],
+    ['too many streams', ['true'], { stdio: JSON.parse('["pipe", "pipe", "pipe", 0]') }, 'further ones are `descriptors`'],
+    ['a further descriptor in the place of a stream', ['true'], { descriptors: { 2: 0 } }, 'descriptors: 2'],
+    ['a further descriptor with a high number', ['true'], { descriptors: { 256: 0 } }, 'descriptors: 256'],
+    ['a further descriptor with a name', ['true'], { descriptors: JSON.parse('{"three":0}') }, 'descriptors: "three"'],
+    ['a further descriptor that is none', ['true'], { descriptors: { 3: -1 } }, 'descriptors.3'],
+    ['a further descriptor that is a word', ['true'], { descriptors: JSON.parse('{"3":"pipe"}') }, 'descriptors.3'],
+    ['a socket that is not open', ['true'], { descriptors: { 3: new Socket() } }, 'descriptors.3'],
     ['a variable with =', ['true'], { env: { 'A=B': 'c' } }, 'env'],
   ]
   test.each(table)('%s', (_title, command, options, named) => {

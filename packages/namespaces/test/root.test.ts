@@ -241,8 +241,8 @@ describe.each([
     }
     const given = openSync('/proc', 'r')
     try {
-      const attack = (path: string, stdio?: SpawnOptions['stdio']) => run([path, '/dev/null'], inRoot({ stdio }))
-      for (const kind of ['link', 'script']) expect((await attack(`/tmp/${kind}-3`, ['ignore', 'pipe', 'pipe', given])).exitCode).toBe(0)
+      const attack = (path: string, descriptors?: SpawnOptions['descriptors']) => run([path, '/dev/null'], inRoot({ descriptors }))
+      for (const kind of ['link', 'script']) expect((await attack(`/tmp/${kind}-3`, { 3: given })).exitCode).toBe(0)
       for (const fd of numbers)
         for (const kind of ['link', 'script']) await expect(attack(`/tmp/${kind}-${fd}`)).rejects.toMatchObject({ syscall: 'execve' })
     } finally {

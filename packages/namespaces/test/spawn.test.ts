@@ -94,7 +94,7 @@ describe('what a process is given', () => {
     const folder = mkdtempSync(join(tmpdir(), 'box-fd-'))
     const fd = openSync(join(folder, 'out'), 'w')
     try {
-      await run(['sh', '-c', 'echo third >&3; ls /proc/self/fd'], { stdio: ['ignore', 'pipe', 'pipe', fd] })
+      await run(['sh', '-c', 'echo third >&3; ls /proc/self/fd'], { descriptors: { 3: fd } })
       expect(readFileSync(join(folder, 'out'), 'utf8')).toBe('third\n')
     } finally {
       closeSync(fd)

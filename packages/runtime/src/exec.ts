@@ -43,8 +43,10 @@ export async function execIn(
     env: { ...baseEnvironment, HOME: home, ...confinement.env, ...options.env },
     cwd: options.cwd ?? confinement.cwd,
     rlimits: { ...spawned.rlimits, ...options.rlimits },
+    cpuAffinity: options.cpuAffinity ?? spawned.cpuAffinity,
     stdio: options.stdio,
     terminal: options.terminal,
+    descriptors: options.descriptors,
     timeout: options.timeout,
     signal: options.signal,
   })

@@ -48,9 +48,30 @@ export interface StartOptions {
   readonly stdio?: SpawnOptions['stdio']
   /** As in `spawn`: a terminal of the container's own, and `TERM=xterm` where nothing else is said. Default: false. */
   readonly terminal?: SpawnOptions['terminal']
+  /** As in `spawn`: further descriptors of the caller's, by the number that each has inside. Default: none. */
+  readonly descriptors?: SpawnOptions['descriptors']
   readonly rlimits?: SpawnOptions['rlimits']
   /** A filter of system calls. Default: the default profile of @box/namespaces. */
   readonly seccomp?: SeccompProfile | undefined
+  /** As in `spawn`: answers the calls that `seccomp` marks with `SCMP_ACT_NOTIFY`, those of `exec` among them. */
+  readonly onSystemCall?: SpawnOptions['onSystemCall']
+  /** As in `spawn`: what can be reached of files inside the container, of TCP ports and of other processes. Default: no restriction. */
+  readonly landlock?: SpawnOptions['landlock']
+  /**
+   * As in `spawn`. In a user namespace of its own a container can have nothing above the caller's. Where the kernel counts realtime by group
+   * (CONFIG_RT_GROUP_SCHED, cgroup v1) the container's group must have some. Default: the caller's.
+   */
+  readonly scheduler?: SpawnOptions['scheduler']
+  /** As in `spawn`. In a user namespace of its own a container cannot have the class `realtime`. Default: the caller's. */
+  readonly ioPriority?: SpawnOptions['ioPriority']
+  /** The processors that the container's processes may run on, from 0. Default: the caller's. */
+  readonly cpuAffinity?: SpawnOptions['cpuAffinity']
+  /** As in `spawn`. Default: the caller's. */
+  readonly memoryPolicy?: SpawnOptions['memoryPolicy']
+  /** As in `spawn`. Default: the caller's. */
+  readonly personality?: SpawnOptions['personality']
+  /** As in `spawn`. Default: the caller's. */
+  readonly sessionKeyring?: SpawnOptions['sessionKeyring']
   /** Milliseconds after which the container is killed. */
   readonly timeout?: number | undefined
   /** Ends the pull, the start or the container. */
@@ -73,8 +94,12 @@ export interface ExecOptions {
   readonly stdio?: SpawnOptions['stdio']
   /** As in `spawn`, of the container's devpts. Default: false. */
   readonly terminal?: SpawnOptions['terminal']
+  /** As in `spawn`: further descriptors of the caller's. Default: none. */
+  readonly descriptors?: SpawnOptions['descriptors']
   /** Beside those of the container. */
   readonly rlimits?: SpawnOptions['rlimits']
+  /** The processors that the command may run on, from 0. Default: the container's. */
+  readonly cpuAffinity?: SpawnOptions['cpuAffinity']
   /** Milliseconds after which the command is killed. */
   readonly timeout?: number | undefined
   /** Ends the start or the command. */
@@ -82,8 +107,8 @@ export interface ExecOptions {
 }
 
 /** As `StartOptions`, for a command whose output is text. */
-export interface RunOptions extends Omit<StartOptions, 'stdio' | 'terminal'> {
-  /** What the command reads from its standard input. Default: nothing. */
+export interface RunOptions extends Omit<StartOptions, 'stdio'> {
+  /** What the command reads from its standard input. Not with a terminal, whose text is `stdout`. Default: nothing. */
   readonly input?: string | Uint8Array | undefined
   /** Throws a `RunError` when the command does not end with exit code 0. Default: true. */
   readonly check?: boolean | undefined

@@ -1,4 +1,4 @@
-import { parseSize } from '@box/core'
+import { BoxError, parseSize } from '@box/core'
 import type { Image } from '@box/layers'
 
 import type { RunOptions } from './options.ts'
@@ -15,9 +15,14 @@ export async function runContainer(
 ): Promise<RunResult> {
   const { input, check = true, maxOutput = '16MiB', ...startOptions } = options
   const limit = parseSize(maxOutput)
+  const hasTerminal = options.terminal !== undefined && options.terminal !== false
+  if (hasTerminal && input !== undefined)
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'input is not possible with a terminal', {
+      hint: 'use start(), and write to the terminal what is to be typed',
+    })
   const container = await startContainer(parts, image, command, {
     ...startOptions,
-    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: hasTerminal ? undefined : [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
   try {
     const stop = (): void => {

@@ -2,8 +2,9 @@ import { refuseUnknownOptions } from '@box/core'
 import { refuseDenied } from '../features.ts'
 import type { Landlock } from '../landlock.ts'
 import { spawnOptions } from '../option-names.ts'
-import type { SpawnOptions, StandardStream } from '../options.ts'
+import type { SpawnOptions } from '../options.ts'
 import { type PlanContext, currentContext } from './context.ts'
+import { compileDescriptors } from './descriptors.ts'
 import { Draft } from './draft.ts'
 import { compileFilesystem } from './filesystem.ts'
 import { compileIdentity, rootOf } from './identity.ts'
@@ -15,7 +16,6 @@ import { compileResources } from './resources.ts'
 import { compileSeccomp } from '../seccomp/compile.ts'
 import type { PlanData } from './steps.ts'
 import { sysctlPath } from './sysctls.ts'
-import { terminalSize } from './terminal.ts'
 
 /** The environment of a process that is given none. */
 const defaultEnvironment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
@@ -35,7 +35,7 @@ export function compile(command: readonly string[], options: SpawnOptions, conte
   const privileged = context.uid === 0
   if (options.init === true && !namespaces.fresh.has('pid')) throw invalid('init', true, 'possible without a new pid namespace')
   const draft = new Draft()
-  const descriptors = compileStreams(options, draft)
+  const descriptors = compileDescriptors(options, draft)
   const joins = joinsOf(namespaces, draft)
   compileResources(options, draft)
   if (namespaces.foreignUser) draft.add({ do: 'become', ...rootOf(namespaces) })
@@ -83,32 +83,6 @@ export function compile(command: readonly string[], options: SpawnOptions, conte
 
 function timeoutOf(timeout: number): void {
   if (!(timeout >= 0)) throw invalid('timeout', timeout, 'a number of milliseconds from 0 on')
-}
-
-function compileStreams(options: SpawnOptions, draft: Draft): (number | 'terminal')[] {
-  if (terminalSize(options) !== undefined) {
-    if (options.stdio !== undefined) throw invalid('stdio', options.stdio, 'possible with a terminal')
-    return ['terminal', 'terminal', 'terminal']
-  }
-  const stdio = options.stdio ?? ['ignore', 'pipe', 'pipe']
-  const streams: readonly StandardStream[] = typeof stdio === 'string' ? [stdio, stdio, stdio] : stdio
-  if (streams.length < 3) throw invalid('stdio', streams.join(', '), 'a word or a list of at least three')
-  let nowhere: number | undefined
-  return streams.map((stream, number) => {
-    if (typeof stream === 'number') return draft.give({ from: 'fd', fd: whole('stdio', stream, 0, 0x7fff_ffff) })
-    if (number > 2) throw invalid('stdio', stream, 'a descriptor: only the first three can be words')
-    switch (stream) {
-      case 'pipe':
-        return draft.give({ from: number === 0 ? 'input' : 'output' })
-      case 'inherit':
-        return draft.give({ from: 'fd', fd: number })
-      case 'ignore':
-        nowhere ??= draft.give({ from: 'null' })
-        return nowhere
-      default:
-        throw invalid('stdio', stream, "'pipe', 'inherit', 'ignore' or a descriptor")
-    }
-  })
 }
 
 function restrict(landlock: Landlock, context: PlanContext, draft: Draft): void {

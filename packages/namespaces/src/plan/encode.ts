@@ -61,6 +61,7 @@ const fileTypes = { char: 0o020000, block: 0o060000, fifo: 0o010000 } as const
 
 const noSlot = 0xffff
 const terminalSlot = 0xffff
+const closedSlot = 0xfffe
 const noOwner = 0xffff_ffff
 
 /** What a plan is but for its groups, as bytes: what comes before them and what comes after. */
@@ -109,13 +110,18 @@ function encodeNamespaces(plan: Omit<PlanData, 'cgroupV2' | 'cgroupV1'>): Uint8A
 function encodeTail(plan: Omit<PlanData, 'cgroupV2' | 'cgroupV1'>): Uint8Array {
   const writer = new Writer()
   const slot = slotNumbers(plan)
-  writer.list(plan.descriptors, (given) => writer.u16(given === 'terminal' ? terminalSlot : given))
+  writer.list(plan.descriptors, (given) => writer.u16(descriptorSlot(given)))
   writer.u16(plan.given.length)
   writer.list(plan.prepare, (step) => prepareStep(writer, step, slot))
   writer.list(plan.enter, (step) => enterStep(writer, step, slot))
   writer.list(plan.command, (argument) => writer.string(argument))
   writer.list(plan.environment, (entry) => writer.string(entry))
   return writer.bytes()
+}
+
+function descriptorSlot(given: PlanData['descriptors'][number]): number {
+  if (given === 'terminal') return terminalSlot
+  return given === 'closed' ? closedSlot : given
 }
 
 function flagsOf(kinds: readonly NamespaceKind[]): number {

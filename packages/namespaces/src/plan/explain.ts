@@ -5,7 +5,7 @@ export function explain(plan: PlanData): string {
   const name = (slot: SlotReference): string => ('given' in slot ? `given ${slot.given}` : `prepared ${slot.prepared}`)
   const lines = [
     `command  ${plan.command.map((argument) => JSON.stringify(argument)).join(' ')}`,
-    `descriptors  ${plan.descriptors.map((slot, number) => `${number} ${slot === 'terminal' ? slot : givenText(plan.given[slot])}`).join(', ')}`,
+    `descriptors  ${plan.descriptors.flatMap((slot, number) => (slot === 'closed' ? [] : [`${number} ${slot === 'terminal' ? slot : givenText(plan.given[slot])}`])).join(', ')}`,
     'prepare, outside:',
     ...numbered(plan.prepare.map((step) => prepareText(step, name))),
     'process:',

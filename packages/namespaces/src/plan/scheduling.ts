@@ -7,9 +7,10 @@ import { invalid, whole } from './invalid.ts'
 
 // linux/sched.h, linux/ioprio.h, linux/mempolicy.h
 const policies = { other: 0, fifo: 1, rr: 2, batch: 3, idle: 5, deadline: 6 } as const
-const flagBits = { resetOnFork: 1, reclaim: 2, overrun: 4 } as const
+const flagBits = { resetOnFork: 1, reclaim: 2, overrun: 4, keepPolicy: 8, keepParams: 16 } as const
 const classes = { realtime: 1, bestEffort: 2, idle: 3 } as const
 const modes = { default: 0, preferred: 1, bind: 2, interleave: 3, local: 4, preferredMany: 5, weightedInterleave: 6 } as const
+const modeFlags = { numaBalancing: 1 << 13, relativeNodes: 1 << 14, staticNodes: 1 << 15 } as const
 const personalities = { linux: 0, linux32: 8 } as const
 
 /** The steps that say how the process gets processor, memory and disk. */
@@ -52,7 +53,8 @@ function ioPriorityOf(ioPriority: IoPriority): number {
 
 function memoryOf(policy: MemoryPolicy) {
   refuseUnknownOptions('memoryPolicy', policy, memoryPolicyOptions)
-  return { mode: oneOf('memoryPolicy.mode', modes, policy.mode), nodes: numbers('memoryPolicy.nodes', policy.nodes ?? [], 0) }
+  const flags = (policy.flags ?? []).reduce((bits, flag) => bits | oneOf('memoryPolicy.flags', modeFlags, flag), 0)
+  return { mode: oneOf('memoryPolicy.mode', modes, policy.mode) | flags, nodes: numbers('memoryPolicy.nodes', policy.nodes ?? [], 0) }
 }
 
 /** Numbers of processors or nodes. */

@@ -166,8 +166,8 @@ export interface PlanData {
   readonly cgroupV2: string
   readonly cgroupV1: readonly string[]
   readonly given: readonly GivenSlot[]
-  /** Which given slot becomes descriptor 0, 1, 2 and so on, or the terminal that a step makes. */
-  readonly descriptors: readonly (number | 'terminal')[]
+  /** Which given slot becomes descriptor 0, 1, 2 and so on, or the terminal that a step makes, or that it is closed. */
+  readonly descriptors: readonly (number | 'terminal' | 'closed')[]
   readonly prepare: readonly PrepareStep[]
   readonly enter: readonly EnterStep[]
   readonly command: readonly string[]

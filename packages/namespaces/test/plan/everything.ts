@@ -18,7 +18,7 @@ export const everything: PlanData = {
   cgroupV2: '/sys/fs/cgroup/unified/größe',
   cgroupV1: ['/sys/fs/cgroup/memory/a', '/sys/fs/cgroup/pids/b'],
   given: [{ from: 'null' }, { from: 'fd', fd: 9 }, { from: 'path', path: '/proc/1/ns/pid' }, { from: 'input' }, { from: 'output' }],
-  descriptors: [3, 4, 4, 'terminal'],
+  descriptors: [3, 4, 4, 'terminal', 'closed', 4],
   prepare: [
     { do: 'source', path: '/etc', recursive: true, attributes: ['readOnly', 'nosuid'] },
     { do: 'tree', slot: { given: 1 }, recursive: false, attributes: ['nodev'] },

@@ -450,7 +450,7 @@ export class FailingSteps {
     return [
       {
         title: 'a descriptor that is not open',
-        plan: of({ stdio: ['ignore', 'ignore', 'ignore', 1_000_000] }),
+        plan: of({ descriptors: { 3: 1_000_000 } }),
         expected: { step: 'open the descriptors', syscall: 'fcntl', errno: 'EBADF' },
       },
       {

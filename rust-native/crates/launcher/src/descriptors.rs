@@ -31,16 +31,19 @@ pub fn close_together(descriptors: impl IntoIterator<Item = OwnedFd>) {
     }
 }
 
-/// Gives the program its descriptors 0, 1, 2 and so on, and closes every other one but the channel: the path of the program may lead
+/// Gives the program its descriptors 0, 1, 2 and so on, as far as there are any, and closes every other one but the channel: the path of the program may lead
 /// through `/proc/self/fd`. The channel is moved above them and closed by execve(2): its new number is given back.
-pub fn arrange(sources: &[BorrowedFd<'_>], channel: BorrowedFd<'_>) -> Result<RawFd> {
+pub fn arrange(sources: &[Option<BorrowedFd<'_>>], channel: BorrowedFd<'_>) -> Result<RawFd> {
     let count = RawFd::try_from(sources.len()).unwrap_or(0).max(3);
     let above = |one: &BorrowedFd<'_>| rustix::io::fcntl_dupfd_cloexec(one, count).map(IntoRawFd::into_raw_fd);
     let channel = above(&channel)?;
     // The caller's pidfd may lie where a descriptor is wanted.
-    let moved = sources.iter().map(above).collect::<Result<Vec<_>>>()?;
-    for (number, source) in moved.iter().enumerate() {
-        sys::duplicate_to(*source, RawFd::try_from(number).unwrap_or(0))?;
+    let moved = sources.iter().map(|source| source.as_ref().map(above).transpose()).collect::<Result<Vec<_>>>()?;
+    for (number, source) in (0..).zip(moved) {
+        match source {
+            Some(source) => sys::duplicate_to(source, number)?,
+            None => sys::close_range(number.cast_unsigned(), number.cast_unsigned(), 0)?,
+        }
     }
     let (first, kept) = (count.cast_unsigned(), channel.cast_unsigned());
     if kept > first {

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use box_plan::{Outcome, Plan, TERMINAL, flags};
+use box_plan::{CLOSED, Outcome, Plan, TERMINAL, flags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
@@ -23,11 +23,11 @@ pub fn exec(plan: &Plan<'_>, given: &Descriptors<'_>, terminal: Option<&OwnedFd>
         .descriptors
         .iter()
         .map(|slot| match *slot {
-            TERMINAL => terminal.map(AsFd::as_fd),
-            slot => given.files.get(usize::from(slot)).map(AsFd::as_fd),
+            CLOSED => Ok(None),
+            TERMINAL => terminal.map(|terminal| Some(terminal.as_fd())).ok_or(Errno::BADF),
+            slot => given.files.get(usize::from(slot)).map(|file| Some(file.as_fd())).ok_or(Errno::BADF),
         })
-        .map(|found| found.ok_or(Errno::BADF))
-        .collect::<rustix::io::Result<Vec<BorrowedFd<'_>>>>()
+        .collect::<rustix::io::Result<Vec<Option<BorrowedFd<'_>>>>>()
         .call("fcntl")
         .map_err(|stop| during(stop, "arrange the descriptors"))?;
     let answer =

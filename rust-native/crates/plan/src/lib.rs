@@ -21,6 +21,9 @@ pub const MAGIC: &[u8; 4] = b"BXP3";
 /// In [`Plan::descriptors`], in the place of a slot: the terminal that a step has made.
 pub const TERMINAL: u16 = u16::MAX;
 
+/// In [`Plan::descriptors`], in the place of a slot: nothing.
+pub const CLOSED: u16 = u16::MAX - 1;
+
 /// What mount_setattr(2) is to clear where it sets these `MOUNT_ATTR_…`: how access times are kept is one number of several bits, which
 /// takes the place of the one before.
 pub const fn cleared_with(attributes: u64) -> u64 {

@@ -23,7 +23,7 @@ pub struct Plan<'a> {
     pub cgroup_v2: &'a CStr,
     /// The folders of v1 cgroups that the child places itself in.
     pub cgroup_v1: Vec<&'a CStr>,
-    /// Which slot becomes descriptor 0, 1, 2 and so on.
+    /// Which slot becomes descriptor 0, 1, 2 and so on, or [`crate::TERMINAL`] or [`crate::CLOSED`].
     pub descriptors: Vec<u16>,
     /// How many slots the caller gives; what is prepared comes after them.
     pub given: u16,

@@ -1,0 +1,146 @@
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
+import path from 'node:path'
+import { text } from 'node:stream/consumers'
+
+import { landlockReadOnly, type SystemCall } from '@box/namespaces'
+import type { Container, StartOptions } from '@box/runtime'
+import fs from 'fs-extra'
+
+import { useHostileHost } from './support/hostile-host.ts'
+
+const asRoot = process.geteuid?.() === 0 ? describe : describe.skip
+
+/** A field of /proc/PID/stat by its number (proc_pid_stat(5)). */
+const stat = (pid: number, field: number): string => readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[field - 1] ?? ''
+/** ioprio_get(2) of the calling process, and personality(2) without a change. */
+const [ioprioGet, personality] = process.arch === 'x64' ? [252, 135] : [31, 92]
+
+asRoot('the options of a container hold for its first process and for the commands beside it', () => {
+  const host = useHostileHost()
+  const within = async (options: StartOptions, use: (container: Container) => Promise<void>): Promise<void> => {
+    const container = await host.runtime.start('base', ['sh', '-c', 'echo up; exec sleep 60'], options)
+    try {
+      for await (const _ of container.stdout) break
+      await use(container)
+    } finally {
+      await container.close()
+    }
+  }
+  const both = async (options: StartOptions, look: (pid: number) => string, expected: unknown): Promise<void> => {
+    await within(options, async (container) => {
+      const child = await container.exec(['sh', '-c', 'echo up; exec sleep 60'])
+      for await (const _ of child.stdout) break
+      expect([look(container.pid), look(child.pid)]).toEqual([expected, expected])
+    })
+  }
+  const output = async (script: readonly string[], options: StartOptions): Promise<string> =>
+    (await host.runtime.run('base', script, options)).stdout
+
+  test('how it is scheduled, and on which processor', async () => {
+    await both({ scheduler: { policy: 'batch', nice: 5 }, cpuAffinity: [1] }, (pid) => `${stat(pid, 19)} ${stat(pid, 41)}`, '5 3')
+    await both({ userns: 'host', scheduler: { policy: 'other', nice: -3 } }, (pid) => stat(pid, 19), '-3')
+    await expect(host.runtime.start('base', ['true'], { scheduler: { policy: 'other', nice: -3 } })).rejects.toMatchObject({
+      code: 'ERR_BOX_PERMISSION',
+      step: 'set the scheduler',
+    })
+    const allowed = (pid: number) => /^Cpus_allowed_list:\t(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? ''
+    await both({ cpuAffinity: [1] }, allowed, '1')
+    await within({ cpuAffinity: [1] }, async (container) => {
+      const child = await container.exec(['sh', '-c', 'echo up; exec sleep 60'], { cpuAffinity: [0] })
+      for await (const _ of child.stdout) break
+      expect([allowed(container.pid), allowed(child.pid)]).toEqual(['1', '0'])
+    })
+  })
+
+  test('its memory policy, I/O priority, personality and keyring', async () => {
+    const perl = `printf "%d %d\\n", syscall(${ioprioGet}, 1, 0), syscall(${personality}, 0xffffffff); open F, "/proc/self/numa_maps"; print +(split " ", <F>)[1]`
+    const options: StartOptions = {
+      ioPriority: { class: 'bestEffort', priority: 6 },
+      personality: 'linux32',
+      memoryPolicy: { mode: 'bind', nodes: [0] },
+      sessionKeyring: 'of-the-container',
+      seccomp: { defaultAction: 'SCMP_ACT_ALLOW' },
+    }
+    expect(await output(['perl', '-e', perl], options)).toBe(`${(2 << 13) | 6} 8\nbind:0`)
+    await within({ ...options, userns: 'host' }, async (container) => {
+      const child = await container.exec(['perl', '-e', perl])
+      expect(await text(child.stdout)).toBe(`${(2 << 13) | 6} 8\nbind:0`)
+      expect(readFileSync('/proc/keys', 'utf8')).toContain('of-the-container')
+    })
+  })
+
+  test('what landlock lets it reach', async () => {
+    const look = ['sh', '-c', 'cat /etc/passwd > /tmp/copy; cat /work/file; echo x > /tmp/x && echo written']
+    const options: StartOptions = {
+      landlock: {
+        files: [
+          ...['/usr', '/bin', '/lib', '/lib64', '/etc'].map((folder) => ({ path: folder, allow: landlockReadOnly })),
+          { path: '/dev', allow: ['readFile', 'writeFile'] as const },
+        ],
+      },
+    }
+    expect(await output(look, {})).toBe('written\n')
+    const refused = await host.runtime.run('base', look, { ...options, check: false })
+    expect(refused.stdout).toBe('')
+    expect(refused.stderr).toMatch(/\/tmp\/copy: Permission denied[^]*\/tmp\/x: Permission denied/)
+    await within(options, async (container) => {
+      const child = await container.exec(['sh', '-c', 'echo x > /tmp/x'])
+      expect(await text(child.stderr)).toContain('Permission denied')
+    })
+  })
+
+  test('who answers its system calls', async () => {
+    const asked: string[] = []
+    const options: StartOptions = {
+      seccomp: { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_NOTIFY' }] },
+      onSystemCall: (call: SystemCall) => {
+        asked.push(call.text(call.name === 'mkdir' ? 0 : 1))
+        return { errno: 'EDQUOT' }
+      },
+    }
+    const { stderr } = await host.runtime.run('base', ['mkdir', '/tmp/first'], { ...options, check: false })
+    expect(stderr).toContain('Disk quota exceeded')
+    await within(options, async (container) => {
+      const child = await container.exec(['mkdir', '/tmp/beside'])
+      expect(await text(child.stderr)).toContain('Disk quota exceeded')
+    })
+    expect(asked).toEqual(['/tmp/first', '/tmp/beside'])
+    await expect(host.runtime.start('base', ['true'], { onSystemCall: () => 'continue' })).rejects.toMatchObject({
+      code: 'ERR_BOX_INVALID_ARGUMENT',
+    })
+  })
+
+  test('the terminal of a run is its output, and takes no input', async () => {
+    const look = ['sh', '-c', 'test -t 0 && test -t 1 && test -t 2 && echo on a terminal; echo $TERM >&2']
+    expect(await host.runtime.run('base', look, { terminal: { columns: 100 } })).toMatchObject({
+      stdout: 'on a terminal\r\nxterm\r\n',
+      stderr: '',
+    })
+    await expect(host.runtime.run('base', look, { terminal: true, input: 'typed' })).rejects.toMatchObject({
+      code: 'ERR_BOX_INVALID_ARGUMENT',
+    })
+  })
+
+  test('descriptors that are given are there, of a command its own, and no other', async () => {
+    const files = ['one', 'two'].map((name) => path.join(host.folder, name))
+    for (const file of files) await fs.writeFile(file, path.basename(file))
+    const [one, two] = await Promise.all(files.map((file) => fs.promises.open(file)))
+    if (one === undefined || two === undefined) throw new Error('the files are not open')
+    const numbers = (pid: number) => readdirSync(`/proc/${pid}/fd`).map((fd) => `${fd} ${readlinkSync(`/proc/${pid}/fd/${fd}`)}`)
+    try {
+      expect(await output(['sh', '-c', 'cat <&3; cat <&7'], { descriptors: { 3: one, 7: two } })).toBe('onetwo')
+      for (const terminal of [false, true])
+        await within({ descriptors: { 5: one }, terminal }, async (container) => {
+          const stream = terminal ? /^\d \/dev\/pts\/0( \(deleted\))?$/ : /^\d (\/dev\/null|pipe:.*)$/
+          const three = [0, 1, 2].map(() => expect.stringMatching(stream))
+          expect(numbers(container.pid)).toEqual([...three, `5 ${files[0]}`])
+          const child = await container.exec(['sh', '-c', 'echo up; exec sleep 60'], { descriptors: { 8: two }, terminal })
+          for await (const _ of child.stdout) break
+          expect(numbers(child.pid)).toEqual([...[0, 1, 2].map(() => expect.stringMatching(/^\d \/dev|^\d pipe/)), `8 ${files[1]}`])
+        })
+    } finally {
+      await one.close()
+      await two.close()
+    }
+  })
+})
