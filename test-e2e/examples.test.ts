@@ -48,6 +48,29 @@ describe('the examples', () => {
     expect(stderr).toContain('ERR_BOX_NOT_FOUND')
   })
 
+  test('a report says what two images share', async () => {
+    const place = path.join(workplace.folder, 'store')
+    const files = path.join(workplace.folder, 'files')
+    mkdirSync(files)
+    for (const name of ['base', 'one', 'two']) writeFileSync(path.join(files, name), name.repeat(10_000))
+    const store = await LayerStore.open(place)
+    const base = await store.create({ add: { '/base': path.join(files, 'base') }, tag: 'base' })
+    const one = await store.create({ from: base, add: { '/one': path.join(files, 'one') }, tag: 'one' })
+    const two = await store.create({ from: base, add: { '/two': path.join(files, 'two') }, tag: 'two' })
+    await store.remove('base')
+    const taken = Object.fromEntries((await store.usage()).images.map((usage) => [usage.names[0], usage]))
+    await store.close()
+    const [shared, first, second] = [one.layers[0], one.layers[1], two.layers[1]].map((layer) => layer?.diffID)
+    expect(run('dedupe-report', place, 'one', 'two').split('\n')).toEqual([
+      `one: ${taken['one']?.own.bytes} bytes of its own, ${taken['one']?.shared.bytes} shared`,
+      `two: ${taken['two']?.own.bytes} bytes of its own, ${taken['two']?.shared.bytes} shared`,
+      `${shared} shared by one, two`,
+      `${first} only in one`,
+      `${second} only in two`,
+      '',
+    ])
+  })
+
   asRoot('a build step gives a layer, the same each time', async () => {
     const { copyPrograms, makeSkeleton } = await import(path.join(examples, 'mini-runtime/programs.mjs'))
     const rootfs = path.join(workplace.folder, 'rootfs')

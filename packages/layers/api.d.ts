@@ -195,8 +195,25 @@ export interface Problem {
 }
 export interface StoreUsage {
     readonly blobs: Usage;
+    /** Blobs of which only a part has arrived. */
+    readonly partials: Usage;
+    /** Unpacked. */
     readonly layers: Usage;
     readonly containers: Usage;
+    /** What each image takes, in the order of their names. */
+    readonly images: readonly ImageUsage[];
+}
+/** What an image takes on the disk: its blobs and its unpacked layers. */
+export interface ImageUsage {
+    /** All names that lead to it. */
+    readonly names: readonly string[];
+    readonly digest: Digest;
+    /** Whether it is an index: what its images take is counted with it. */
+    readonly isIndex: boolean;
+    /** What no other image with a name has: it goes when the image is removed and the store pruned. */
+    readonly own: Usage;
+    /** What others have, too. */
+    readonly shared: Usage;
 }
 
 // mounted-root.d.ts
@@ -271,6 +288,12 @@ export interface OpenOptions {
      * they are unpacked again). `full`: all at once. `none`: nothing is promised but to processes that end.
      */
     readonly durability?: 'full' | 'pull' | 'none' | undefined;
+    /**
+     * What stays of the layers that this opening receives. `all` (the default): their bytes, from which an image is pushed, exported and read, and their files.
+     * `unpacked`: their files only, which is less on the disk; what needs the bytes then fails with `ERR_BOX_BLOB_ABSENT`. Layers that mean something only above
+     * others keep their bytes. An image with a layer that is kept unpacked only is not in index.json, which describes what is complete.
+     */
+    readonly keep?: 'all' | 'unpacked' | undefined;
 }
 /** What a command in the image is started with (image-spec, config.md). What is left out stays as in the image that it is made from. */
 export interface ImageSettings {

@@ -121,6 +121,24 @@ export interface Problem {
 
 export interface StoreUsage {
   readonly blobs: Usage
+  /** Blobs of which only a part has arrived. */
+  readonly partials: Usage
+  /** Unpacked. */
   readonly layers: Usage
   readonly containers: Usage
+  /** What each image takes, in the order of their names. */
+  readonly images: readonly ImageUsage[]
+}
+
+/** What an image takes on the disk: its blobs and its unpacked layers. */
+export interface ImageUsage {
+  /** All names that lead to it. */
+  readonly names: readonly string[]
+  readonly digest: Digest
+  /** Whether it is an index: what its images take is counted with it. */
+  readonly isIndex: boolean
+  /** What no other image with a name has: it goes when the image is removed and the store pruned. */
+  readonly own: Usage
+  /** What others have, too. */
+  readonly shared: Usage
 }

@@ -17,6 +17,7 @@ import type {
 export const openOptions: OptionNames<OpenOptions> = {
   create: true,
   durability: true,
+  keep: true,
 }
 
 export const imageSettings: OptionNames<ImageSettings> = {

@@ -10,6 +10,12 @@ export interface OpenOptions {
    * they are unpacked again). `full`: all at once. `none`: nothing is promised but to processes that end.
    */
   readonly durability?: 'full' | 'pull' | 'none' | undefined
+  /**
+   * What stays of the layers that this opening receives. `all` (the default): their bytes, from which an image is pushed, exported and read, and their files.
+   * `unpacked`: their files only, which is less on the disk; what needs the bytes then fails with `ERR_BOX_BLOB_ABSENT`. Layers that mean something only above
+   * others keep their bytes. An image with a layer that is kept unpacked only is not in index.json, which describes what is complete.
+   */
+  readonly keep?: 'all' | 'unpacked' | undefined
 }
 
 /** What a command in the image is started with (image-spec, config.md). What is left out stays as in the image that it is made from. */

@@ -38,7 +38,7 @@ linux('prune', () => {
     const said = await store.prune({ dryRun: true })
     expect(said.blobs).toHaveLength(3)
     expect(said.layers).toHaveLength(1)
-    expect(await store.usage()).toEqual(before)
+    expect(await store.usage()).toMatchObject({ blobs: before.blobs, layers: before.layers })
     const done = await store.prune()
     expect({ ...done, blobs: done.blobs.toSorted() }).toEqual({ ...said, blobs: said.blobs.toSorted() })
     const after = await store.usage()

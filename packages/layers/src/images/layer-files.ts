@@ -1,10 +1,11 @@
-import type { Digest } from '@box/core'
+import { BoxError, type Digest } from '@box/core'
 import type { native } from '@box/native'
 import { layerCompression, splitDigest } from '@box/oci'
 import { closeSync, constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
+import { isAbsent } from '../absent.ts'
 import type { ImageLayer } from '../image.ts'
 import { nativeCall, nativeSync } from '../native.ts'
 
@@ -25,7 +26,7 @@ export async function withLayerFiles<Value>(
     const files: LayerFile[] = []
     for (const { descriptor } of layers) {
       const { mediaType, digest, size } = descriptor
-      const handle = await open(blobPath(path, digest), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+      const handle = await openBlob(path, digest)
       handles.push(handle)
       const compression = layerCompression(mediaType)
       files.push({ fd: handle.fd, size, ...(compression === undefined ? {} : { compression }), ...(verify ? { digest } : {}) })
@@ -33,6 +34,18 @@ export async function withLayerFiles<Value>(
     return await use(files)
   } finally {
     await Promise.all(handles.map((handle) => handle.close()))
+  }
+}
+
+/** What to do where the bytes of a layer are needed and were not kept. */
+export const pullAgain = "pull the image again into a store that is opened with keep: 'all'"
+
+async function openBlob(path: string, digest: Digest): Promise<FileHandle> {
+  try {
+    return await open(blobPath(path, digest), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (cause) {
+    if (!isAbsent(cause)) throw cause
+    throw new BoxError('ERR_BOX_BLOB_ABSENT', `the layer ${digest} is not in ${path}`, { path, cause, hint: pullAgain })
   }
 }
 

@@ -1,4 +1,4 @@
-import { BoxError, refuseUnknownOptions } from '@box/core'
+import { BoxError, type Digest, refuseUnknownOptions } from '@box/core'
 import { type ImageLayout, layout, socketLocks, splitDigest } from '@box/oci'
 import { closeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -12,9 +12,12 @@ import { UnpackedLayers } from '../unpacked/layers.ts'
 import { layerReceiver } from '../unpacked/receiver.ts'
 import { isThere } from '../absent.ts'
 import { Holds } from './holds.ts'
+import { ImageNames } from './names.ts'
+import { waitForPruner } from './pruning.ts'
 import { Store, type StoreParts } from './store.ts'
 import { agreeOnOwners } from './owners.ts'
 import { sweep } from './sweep.ts'
+import { UnpackedNames } from './unpacked-names.ts'
 import { systemCalls } from '../system-calls.ts'
 
 /** Opens a store. See `LayerStore.open`. */
@@ -28,7 +31,9 @@ async function openOnLinux(given: string, options: OpenOptions): Promise<LayerSt
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `the store's folder cannot be ${JSON.stringify(given)}: expected a path`)
   refuseUnknownOptions('LayerStore.open', options, openOptions)
   const path = resolve(given)
-  const { create = true, durability = 'pull' } = options
+  const { create = true, durability = 'pull', keep = 'all' } = options
+  if (!['all', 'unpacked'].includes(keep))
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `keep: ${JSON.stringify(keep)} is neither "all" nor "unpacked"`)
   if (!create && !(await isThere(join(path, 'oci-layout'))))
     throw new BoxError('ERR_BOX_NOT_FOUND', `there is no store at ${path}`, { path })
   const locks = socketLocks()
@@ -39,12 +44,12 @@ async function openOnLinux(given: string, options: OpenOptions): Promise<LayerSt
     receive: layerReceiver(() => {
       if (layers === undefined) throw new BoxError('ERR_BOX_STATE', 'the store is not open yet')
       return layers
-    }),
+    }, keep),
   })
   await images.make()
   const rights = await agreeOnOwners(path, privileges())
   try {
-    const parts = await openParts({ path, images, locks, privileges: rights }, durability)
+    const parts = await openParts({ path, keep, images, locks, privileges: rights }, durability)
     layers = parts.layers
     return new Store(parts)
   } catch (error) {
@@ -55,7 +60,7 @@ async function openOnLinux(given: string, options: OpenOptions): Promise<LayerSt
 
 /** What is in the store's folder beside the image layout. */
 async function openParts(
-  store: Pick<StoreParts, 'path' | 'images' | 'locks' | 'privileges'>,
+  store: Pick<StoreParts, 'path' | 'keep' | 'images' | 'locks' | 'privileges'>,
   durability: NonNullable<OpenOptions['durability']>,
 ): Promise<StoreParts> {
   const { path, locks } = store
@@ -82,7 +87,14 @@ async function openParts(
       },
     })
     await layers.make()
-    const parts: StoreParts = { ...store, layers, folders, session, holds, durable }
+    const unpacked = new UnpackedNames(folders.layers, layers.staging, locks)
+    const hold = async (digests: readonly Digest[]): Promise<void> => {
+      await holds.add(digests)
+      // Only once a prune that began without knowing of it is over, what is there is sure to stay.
+      await waitForPruner(folders.sessions, locks)
+    }
+    const names = new ImageNames({ images: store.images, layers, unpacked, durable, hold })
+    const parts: StoreParts = { ...store, names, unpacked, layers, folders, session, hold, holds, durable }
     await sweep(parts)
     return parts
   } catch (error) {

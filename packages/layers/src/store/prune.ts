@@ -14,12 +14,13 @@ import { sweep } from './sweep.ts'
  * prune that runs, so that what was there before the lease stays, or is seen to be gone.
  */
 export async function pruneStore(parts: StoreParts, dryRun: boolean): Promise<Pruned> {
-  const { images, layers, locks, folders, session, privileges } = parts
+  const { images, layers, locks, folders, session, unpacked, privileges } = parts
   return await whilePruning(folders.sessions, locks, async () => {
     const { containers } = await sweep(parts, dryRun)
     // In this order: a lease is given back once a name leads to its content.
     const leased = await leasedContent(folders.sessions)
-    const reachable = await reachableFrom(images)
+    const names = (await unpacked.list()).map(({ descriptor }) => descriptor)
+    const reachable = await reachableFrom(images, [...(await images.index()).manifests, ...names])
     const isUsed = (digest: Digest): boolean => reachable.blobs.has(digest) || leased.has(digest)
     let bytes = 0
 
@@ -44,10 +45,10 @@ export async function pruneStore(parts: StoreParts, dryRun: boolean): Promise<Pr
       else if (!dryRun) await rm(path, { force: true })
     }
 
-    const unpacked: Digest[] = []
+    const trees: Digest[] = []
     for await (const { folder, id, isChain, record } of layers.all()) {
       if (leased.has(id) || (isChain ? reachable.chainIDs : usedDiffIDs).has(id)) continue
-      unpacked.push(id)
+      trees.push(id)
       bytes += record?.bytes ?? 0
       if (dryRun) continue
       // One rename takes it out of sight, whatever becomes of the removal.
@@ -55,7 +56,7 @@ export async function pruneStore(parts: StoreParts, dryRun: boolean): Promise<Pr
       await rename(folder, aside)
       await removeTree(aside, privileges.ids)
     }
-    return { blobs, partials, layers: unpacked, containers, bytes }
+    return { blobs, partials, layers: trees, containers, bytes }
   })
 }
 

@@ -9,8 +9,8 @@ export interface Reachable {
   readonly chainIDs: ReadonlySet<Digest>
 }
 
-/** Follows every entry of index.json. What is absent or damaged on the way is reached itself, and leads nowhere. */
-export async function reachableFrom(images: ImageLayout): Promise<Reachable> {
+/** Follows entries of an index, by default every one of index.json. What is absent or damaged on the way is reached itself, and leads nowhere. */
+export async function reachableFrom(images: ImageLayout, entries?: readonly Descriptor[]): Promise<Reachable> {
   const blobs = new Map<Digest, Descriptor>()
   const diffIDs = new Set<Digest>()
   const chains = new Set<Digest>()
@@ -27,7 +27,7 @@ export async function reachableFrom(images: ImageLayout): Promise<Reachable> {
     for (const id of ids) diffIDs.add(id)
     for (const id of chainIDs(ids)) chains.add(id)
   }
-  for (const entry of (await images.index()).manifests) await visit(entry)
+  for (const entry of entries ?? (await images.index()).manifests) await visit(entry)
   return { blobs, diffIDs, chainIDs: chains }
 }
 

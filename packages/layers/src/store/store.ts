@@ -8,18 +8,7 @@ import {
   type Platform,
   refuseUnknownOptions,
 } from '@box/core'
-import {
-  assertComplete,
-  type ImageLayout,
-  isDigest,
-  isManifestMediaType,
-  layerCompression,
-  type Locks,
-  mediaTypes,
-  parseDigest,
-  parseImageDocument,
-  readBlob,
-} from '@box/oci'
+import { type ImageLayout, isDigest, layerCompression, type Locks, parseDigest, parseImageDocument, readBlob } from '@box/oci'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { closeSync } from 'node:fs'
@@ -31,8 +20,9 @@ import { appendedLayer, type ImageWork, putIndex, rebaseImage, recompressImage, 
 import { exportImage, nameOf } from '../images/export.ts'
 import { withSource } from '../images/import.ts'
 import { loadImage } from '../images/load.ts'
+import { pullAgain } from '../images/layer-files.ts'
 import { packLayer, type Packing } from '../images/pack.ts'
-import { copyBlob, copyGraph, descriptorsBelow } from '../images/transfer.ts'
+import { copyBlob, copyGraph } from '../images/transfer.ts'
 import type { LayerStore, Pruned, StoreUsage, Verification } from '../layer-store.ts'
 import type { MountedRoot } from '../mounted-root.ts'
 import * as names from '../option-names.ts'
@@ -58,19 +48,24 @@ import type { Session } from '../sessions.ts'
 import type { Durable } from '../unpacked/durable.ts'
 import type { LowerLayer, UnpackedLayers } from '../unpacked/layers.ts'
 import { unpackOptions } from '../unpacked/staging.ts'
+import type { Keep } from '../unpacked/receiver.ts'
 import type { Holds } from './holds.ts'
 import { lowersOf } from './lowers.ts'
+import type { ImageNames } from './names.ts'
 import { pruneStore } from './prune.ts'
 import { waitForPruner } from './pruning.ts'
+import type { UnpackedNames } from './unpacked-names.ts'
 import { usageOf } from './usage.ts'
 import { verifyStore } from './verify.ts'
-import { largestFirst, sideBySide } from '../side-by-side.ts'
 import { systemCalls } from '../system-calls.ts'
 
 /** What an open store consists of. */
 export interface StoreParts {
   readonly path: string
+  readonly keep: Keep
   readonly images: ImageLayout
+  readonly names: ImageNames
+  readonly unpacked: UnpackedNames
   readonly locks: Locks
   readonly layers: UnpackedLayers
   readonly folders: {
@@ -81,6 +76,7 @@ export interface StoreParts {
     readonly empty: string
   }
   readonly session: Session
+  readonly hold: (digests: readonly Digest[]) => Promise<void>
   readonly holds: Holds
   readonly durable: Durable
   readonly privileges: StoreRights
@@ -107,14 +103,22 @@ export class Store implements LayerStore {
   }
 
   read(digest: Digest, options: { readonly range?: ByteRange; readonly signal?: AbortSignal } = {}): AsyncIterable<Uint8Array> {
-    return this.#open().images.read(digest, options)
+    const { images, layers } = this.#open()
+    return withHint(images.read(digest, options), digest, layers)
   }
 
   async ingest(descriptor: Descriptor, options: { readonly signal?: AbortSignal } = {}): Promise<Ingest> {
     return await systemCalls(async () => {
-      const { images, layers } = this.#open()
+      const { images, layers, keep, hold } = this.#open()
       options.signal?.throwIfAborted()
-      await this.#hold([parseDigest(descriptor.digest)])
+      await hold([parseDigest(descriptor.digest)])
+      if (keep === 'unpacked' && layerCompression(descriptor.mediaType) !== undefined) {
+        const unpacked = await layers.unpackedFrom(descriptor.digest)
+        if (unpacked !== undefined) {
+          await hold([unpacked.record.diffID])
+          if (!unpacked.record.dependsOnParent) return { state: 'present' }
+        }
+      }
       const answer = await images.ingest(descriptor, options)
       if (answer.state === 'present' && layerCompression(descriptor.mediaType) !== undefined) await layers.unpackStored(descriptor, options)
       return answer
@@ -122,12 +126,12 @@ export class Store implements LayerStore {
   }
 
   async resolve(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<Descriptor | undefined> {
-    return await this.#open().images.resolve(name, options)
+    return await this.#open().names.resolve(name, options)
   }
 
   async tag(name: string, { mediaType, digest, size, annotations, platform, artifactType }: Descriptor): Promise<void> {
     await systemCalls(async () => {
-      const { images, layers, holds, durable } = this.#open()
+      const { names: known, holds, durable } = this.#open()
       const descriptor: Descriptor = {
         mediaType,
         digest,
@@ -136,14 +140,7 @@ export class Store implements LayerStore {
         ...(platform === undefined ? {} : { platform }),
         ...(artifactType === undefined ? {} : { artifactType }),
       }
-      const below = await descriptorsBelow(images, descriptor)
-      const digests = below.map((place) => place.digest)
-      await this.#hold(digests)
-      await assertComplete(images, descriptor)
-      const diffIDs: Digest[] = []
-      for (const place of below) diffIDs.push(...(await this.#checkLayers(images, layers, place)))
-      await images.tag(name, descriptor)
-      await holds.settle([...digests, ...diffIDs])
+      await holds.settle(await known.give(name, descriptor))
       durable.imageComplete()
     })
   }
@@ -153,7 +150,7 @@ export class Store implements LayerStore {
       const { images } = this.#open()
       const remembered = isDigest(name) ? this.#images.get(name) : undefined
       if (remembered !== undefined && (await images.stat(remembered.digest)) !== undefined) return remembered
-      const descriptor = isDigest(name) ? await this.#describe(name) : await images.resolve(name)
+      const descriptor = isDigest(name) ? await this.#describe(name) : await this.resolve(name)
       if (descriptor === undefined) return undefined
       const known = this.#images.get(descriptor.digest)
       if (known !== undefined) return known
@@ -164,12 +161,11 @@ export class Store implements LayerStore {
   }
 
   async list(): Promise<readonly NamedImage[]> {
-    const names = await this.#open().images.list()
-    return names.toSorted((left, right) => (left.name < right.name ? -1 : 1))
+    return await systemCalls(() => this.#open().names.list())
   }
 
   async remove(name: string): Promise<boolean> {
-    return await this.#open().images.untag(name)
+    return await systemCalls(() => this.#open().names.remove(name))
   }
 
   async create(options: CreateOptions): Promise<Image> {
@@ -240,7 +236,7 @@ export class Store implements LayerStore {
       const { images, layers, privileges } = this.#open()
       const name = nameOf(image)
       const descriptor =
-        name === undefined || options.platform !== undefined ? await this.#image(image, options.platform) : await images.resolve(name)
+        name === undefined || options.platform !== undefined ? await this.#image(image, options.platform) : await this.resolve(name)
       if (descriptor === undefined) throw new BoxError('ERR_BOX_NOT_FOUND', `the store has no image ${JSON.stringify(image)}`)
       const context = {
         images,
@@ -413,7 +409,7 @@ export class Store implements LayerStore {
 
   /** A name that comes from elsewhere takes nothing away from what has it here. */
   async #refuseOther(name: string, { digest }: Image): Promise<void> {
-    const present = await this.#open().images.resolve(name)
+    const present = await this.resolve(name)
     if (present === undefined || present.digest === digest) return
     throw new BoxError('ERR_BOX_STATE', `the store has another image of the name ${JSON.stringify(name)}`, {
       hint: 'say which name the import gets: the same as tag replaces that image',
@@ -428,7 +424,7 @@ export class Store implements LayerStore {
       signal,
       temporary: () => this.#temporary(),
       image: (given) => this.#image(given),
-      hold: (digests) => this.#hold(digests),
+      hold: this.#open().hold,
     }
   }
 
@@ -469,14 +465,8 @@ export class Store implements LayerStore {
     settings: ImageSettings,
     { platform, tag, signal }: Pick<CreateOptions, 'platform' | 'tag' | 'signal'>,
   ): Promise<Image> {
-    if (base !== undefined) await this.#hold(base.layers.map(({ descriptor }) => descriptor.digest))
+    if (base !== undefined) await this.#open().hold(base.layers.map(({ descriptor }) => descriptor.digest))
     return await this.#made(await buildImage(this, { base, layers, settings, platform, signal }), tag)
-  }
-
-  /** Keeps content from being pruned. A prune that has begun without knowing of it is waited for: only then is what is there sure to stay. */
-  async #hold(digests: readonly Digest[]): Promise<void> {
-    await this.#open().holds.add(digests)
-    await this.#waitForPrune()
   }
 
   /** What was found before is there as long as nobody pruned it, which the mount finds out. */
@@ -498,37 +488,10 @@ export class Store implements LayerStore {
     const { locks, folders } = this.#open()
     await waitForPruner(folders.sessions, locks)
   }
-
-  /** Unpacks what is not, and checks that each layer is what the configuration says. Gives the diffIDs. */
-  async #checkLayers(images: ImageLayout, layers: UnpackedLayers, descriptor: Descriptor): Promise<readonly Digest[]> {
-    const image = await loadableImage(images, descriptor)
-    const blobs = image?.layers.map(({ descriptor: blob }) => blob) ?? []
-    await sideBySide(largestFirst(blobs), async (blob) => void (await layers.unpackStored(blob)))
-    for (const { diffID, descriptor: blob } of image?.layers ?? []) {
-      const found = await layers.unpackStored(blob)
-      if (found !== diffID)
-        throw new BoxError(
-          'ERR_BOX_DIGEST_MISMATCH',
-          `the layer ${blob.digest} has the diffID ${found}, not ${diffID} as the configuration says`,
-        )
-    }
-    return image?.layers.map(({ diffID }) => diffID) ?? []
-  }
 }
 
 /** How many images a store keeps in memory. */
 const rememberedImages = 32
-
-const configTypes = new Set<string>([mediaTypes.config, mediaTypes.dockerConfig])
-
-/** The image of a manifest; undefined for an index, and for what holds no file trees (attestations, signatures, other artifacts). */
-async function loadableImage(images: ImageLayout, descriptor: Descriptor): Promise<Image | undefined> {
-  if (!isManifestMediaType(descriptor.mediaType)) return undefined
-  const document = parseImageDocument(await readBlob(images, descriptor), { expected: descriptor })
-  if (document.kind === 'index' || !configTypes.has(document.value.config.mediaType)) return undefined
-  if (document.value.layers.some(({ mediaType }) => layerCompression(mediaType) === undefined)) return undefined
-  return await loadImage(images, descriptor)
-}
 
 /** No file of a layer is younger than its image. */
 function epochOf({ created }: ImageSettings): { readonly sourceDateEpoch?: number } {
@@ -537,4 +500,14 @@ function epochOf({ created }: ImageSettings): { readonly sourceDateEpoch?: numbe
 
 function compressionOf(compression: Compression | undefined): { readonly compression?: Compression } {
   return compression === undefined ? {} : { compression }
+}
+
+/** Who needs bytes that were not kept learns how to get them. */
+async function* withHint(bytes: AsyncIterable<Uint8Array>, digest: Digest, layers: UnpackedLayers): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* bytes
+  } catch (error) {
+    if (!(error instanceof BoxError) || error.code !== 'ERR_BOX_BLOB_ABSENT' || (await layers.diffIDOf(digest)) === undefined) throw error
+    throw new BoxError('ERR_BOX_BLOB_ABSENT', `only the unpacked files of the layer ${digest} were kept`, { hint: pullAgain, cause: error })
+  }
 }

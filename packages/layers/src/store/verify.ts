@@ -6,7 +6,7 @@ import type { StoreParts } from './store.ts'
 
 /** Reads every blob through, looks for those that are missing, and counts the files of the unpacked layers. */
 export async function verifyStore(
-  { images, layers, durable, privileges }: StoreParts,
+  { images, layers, durable, unpacked, privileges }: StoreParts,
   signal: AbortSignal | undefined,
 ): Promise<Verification> {
   const problems: Problem[] = []
@@ -17,9 +17,14 @@ export async function verifyStore(
     if (!(await images.verify(digest, signal === undefined ? {} : { signal })))
       problems.push({ kind: 'blob-damaged', digest, message: `the bytes of ${digest} are not those of its digest` })
   }
-  for (const { digest, mediaType } of (await reachableFrom(images)).blobs.values()) {
-    if (!present.has(digest))
-      problems.push({ kind: 'blob-absent', digest, message: `${digest} (${mediaType}) is not there, and an image needs it` })
+  const complete = await reachableFrom(images)
+  const others = await reachableFrom(
+    images,
+    (await unpacked.list()).map(({ descriptor }) => descriptor),
+  )
+  for (const { digest, mediaType } of new Map([...others.blobs, ...complete.blobs]).values()) {
+    if (present.has(digest) || (!complete.blobs.has(digest) && (await layers.unpackedFrom(digest)) !== undefined)) continue
+    problems.push({ kind: 'blob-absent', digest, message: `${digest} (${mediaType}) is not there, and an image needs it` })
   }
   let count = 0
   for await (const { folder, id, record } of layers.all()) {

@@ -78,8 +78,8 @@ export async function syncedFile(path: string, content: string): Promise<void> {
   }
 }
 
-async function replaceFile(path: string, content: string): Promise<void> {
-  // Who else makes the same layer durable writes the same words.
+/** Replaces a file at one stroke; its bytes survive a power cut. Who else does it at the same time writes the same words, or is kept out by a lock. */
+export async function replaceFile(path: string, content: string): Promise<void> {
   const temporary = `${path}.${process.pid}.new`
   await syncedFile(temporary, content)
   await rename(temporary, path)

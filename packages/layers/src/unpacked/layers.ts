@@ -67,6 +67,12 @@ export class UnpackedLayers {
     }
   }
 
+  /** The layer that was unpacked from that blob, if it is there and can be believed. */
+  async unpackedFrom(blob: Digest): Promise<LowerLayer | undefined> {
+    const diffID = await this.diffIDOf(blob)
+    return diffID === undefined ? undefined : await this.find(diffID)
+  }
+
   /** The layer of that diffID, if it is there and can be believed. */
   async find(diffID: Digest): Promise<LowerLayer | undefined> {
     return await this.#at(this.#layerFolder(diffID), diffID)
@@ -113,8 +119,7 @@ export class UnpackedLayers {
     { signal, leased = false }: { readonly signal?: AbortSignal | undefined; readonly leased?: boolean } = {},
   ): Promise<Digest> {
     const known = async (): Promise<Digest | undefined> => {
-      const diffID = await this.diffIDOf(blob.digest)
-      return diffID !== undefined && (await this.find(diffID)) !== undefined ? diffID : undefined
+      return (await this.unpackedFrom(blob.digest))?.record.diffID
     }
     const before = await known()
     if (before !== undefined) return before

@@ -12,10 +12,23 @@ type Unpacker = InstanceType<ReturnType<typeof native>['LayerUnpacker']>
 /** What is wrong with the bytes themselves: they are of no use to a later try. */
 const wrongBytes = new Set<string>(['ERR_BOX_DIGEST_MISMATCH', 'ERR_BOX_LAYER_INVALID', 'ERR_BOX_LIMIT'])
 
+/** What of a layer stays: `all`, its bytes as they came and its files, or its files only, where these mean something without others. */
+export type Keep = 'all' | 'unpacked'
+
 /** Receives layers: their bytes are hashed, kept and unpacked in one pass. Other blobs are none of its business. */
-export function layerReceiver(layers: () => UnpackedLayers): Receiver {
+export function layerReceiver(layers: () => UnpackedLayers, keep: Keep): Receiver {
   return (descriptor, staged, signal) =>
-    layerCompression(descriptor.mediaType) === undefined ? undefined : LayerWriter.begin(descriptor, staged, layers(), signal)
+    layerCompression(descriptor.mediaType) === undefined
+      ? undefined
+      : LayerWriter.begin({ descriptor, staged, layers: layers(), signal, keep })
+}
+
+interface LayerReceipt {
+  readonly descriptor: Descriptor
+  readonly staged: StagedBlob
+  readonly layers: UnpackedLayers
+  readonly signal: AbortSignal | undefined
+  readonly keep: Keep
 }
 
 /** One layer that arrives. */
@@ -25,6 +38,7 @@ class LayerWriter implements BlobWriter {
   readonly #staged: StagedBlob
   readonly #layers: UnpackedLayers
   readonly #signal: AbortSignal | undefined
+  readonly #keepBytes: boolean
   #stage: StagedTree | undefined
   #unpacker: Unpacker | undefined
   #offset = 0
@@ -37,20 +51,17 @@ class LayerWriter implements BlobWriter {
     this.abort().catch(() => undefined)
   }
 
-  private constructor(descriptor: Descriptor, staged: StagedBlob, layers: UnpackedLayers, signal: AbortSignal | undefined) {
+  private constructor({ descriptor, staged, layers, signal, keep }: LayerReceipt) {
     this.#descriptor = descriptor
     this.#staged = staged
     this.#layers = layers
     this.#signal = signal
+    this.#keepBytes = keep === 'all'
   }
 
-  static async begin(
-    descriptor: Descriptor,
-    staged: StagedBlob,
-    layers: UnpackedLayers,
-    signal: AbortSignal | undefined,
-  ): Promise<LayerWriter> {
-    const writer = new LayerWriter(descriptor, staged, layers, signal)
+  static async begin(receipt: LayerReceipt): Promise<LayerWriter> {
+    const writer = new LayerWriter(receipt)
+    const { signal } = receipt
     try {
       await systemCalls(() => writer.#start())
       signal?.throwIfAborted()
@@ -102,7 +113,8 @@ class LayerWriter implements BlobWriter {
     const tar = await this.#useUnpacker((unpacker) => unpacker.finish())
     this.#unpacker = undefined
     if (this.#stage !== undefined) await this.#layers.publish(this.#stage, tar, digest)
-    await this.#staged.publish()
+    // What means something only above other layers is unpacked above them from its bytes.
+    if (this.#keepBytes || tar.dependsOnParent) await this.#staged.publish()
     this.#keep = false
   }
 

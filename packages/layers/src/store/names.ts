@@ -1,0 +1,116 @@
+import { BoxError, type Descriptor, type Digest } from '@box/core'
+import {
+  type ImageLayout,
+  isImageDescriptor,
+  isManifestMediaType,
+  layerCompression,
+  mediaTypes,
+  parseImageDocument,
+  readBlob,
+} from '@box/oci'
+import type { Image, NamedImage } from '../image.ts'
+import { loadImage } from '../images/load.ts'
+import { descriptorsBelow } from '../images/transfer.ts'
+import { largestFirst, sideBySide } from '../side-by-side.ts'
+import type { Durable } from '../unpacked/durable.ts'
+import type { UnpackedLayers } from '../unpacked/layers.ts'
+import type { UnpackedNames } from './unpacked-names.ts'
+
+/** What names are given with. */
+export interface NamesContext {
+  readonly images: ImageLayout
+  readonly layers: UnpackedLayers
+  readonly unpacked: UnpackedNames
+  readonly durable: Durable
+  /** Keeps content from being pruned. */
+  readonly hold: (digests: readonly Digest[]) => Promise<void>
+}
+
+/** The names of a store: of complete images in index.json, which others read, and of images with layers that are kept unpacked only. */
+export class ImageNames {
+  readonly #context: NamesContext
+
+  constructor(context: NamesContext) {
+    this.#context = context
+  }
+
+  async resolve(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<Descriptor | undefined> {
+    const { images, unpacked } = this.#context
+    return (await images.resolve(name, options)) ?? (await unpacked.find(name))
+  }
+
+  async list(): Promise<readonly NamedImage[]> {
+    const { images, unpacked } = this.#context
+    const complete = await images.list()
+    const others = (await unpacked.list()).filter(({ name }) => !complete.some((one) => one.name === name))
+    return [...complete, ...others].toSorted((left, right) => (left.name < right.name ? -1 : 1))
+  }
+
+  async remove(name: string): Promise<boolean> {
+    const { images, unpacked } = this.#context
+    const removed = await images.untag(name)
+    return (await unpacked.remove(name)) || removed
+  }
+
+  /** Gives a name to what is there. Gives the digests of all that belongs to it, of unpacked layers, too. */
+  async give(name: string, descriptor: Descriptor): Promise<readonly Digest[]> {
+    const { images, layers, unpacked, durable, hold } = this.#context
+    const below = await descriptorsBelow(images, descriptor)
+    const digests = below.map((place) => place.digest)
+    await hold(digests)
+    const isComplete = await this.#check(below, descriptor)
+    const diffIDs: Digest[] = []
+    for (const place of below) diffIDs.push(...(await checkLayers(images, layers, place)))
+    if (isComplete) {
+      await images.tag(name, descriptor)
+      await unpacked.remove(name)
+    } else {
+      // They cannot be had again from their blobs.
+      await durable.settle()
+      await unpacked.set(name, descriptor)
+      await images.untag(name)
+    }
+    return [...digests, ...diffIDs]
+  }
+
+  /** Whether all blobs are there. @throws BoxError `ERR_BOX_BLOB_ABSENT` for one that is not, unless it is a layer that is there unpacked. */
+  async #check(below: readonly Descriptor[], { digest }: Descriptor): Promise<boolean> {
+    const { images, layers } = this.#context
+    let isComplete = true
+    for (const blob of below) {
+      const found = await images.stat(blob.digest)
+      if (found?.size === blob.size || (found === undefined && (blob.urls?.length ?? 0) > 0)) continue
+      if (layerCompression(blob.mediaType) === undefined || (await layers.unpackedFrom(blob.digest)) === undefined)
+        throw new BoxError('ERR_BOX_BLOB_ABSENT', `${blob.digest} (${blob.mediaType}) is not there, and ${digest} needs it`)
+      isComplete = false
+    }
+    return isComplete
+  }
+}
+
+/** Unpacks what is not, and checks that each layer is what the configuration says. Gives the diffIDs. */
+async function checkLayers(images: ImageLayout, layers: UnpackedLayers, descriptor: Descriptor): Promise<readonly Digest[]> {
+  const image = isImageDescriptor(descriptor) ? await loadableImage(images, descriptor) : undefined
+  const blobs = image?.layers.map(({ descriptor: blob }) => blob) ?? []
+  await sideBySide(largestFirst(blobs), async (blob) => void (await layers.unpackStored(blob)))
+  for (const { diffID, descriptor: blob } of image?.layers ?? []) {
+    const found = await layers.unpackStored(blob)
+    if (found !== diffID)
+      throw new BoxError(
+        'ERR_BOX_DIGEST_MISMATCH',
+        `the layer ${blob.digest} has the diffID ${found}, not ${diffID} as the configuration says`,
+      )
+  }
+  return image?.layers.map(({ diffID }) => diffID) ?? []
+}
+
+const configTypes = new Set<string>([mediaTypes.config, mediaTypes.dockerConfig])
+
+/** The image of a manifest; undefined for an index, and for what holds no file trees (attestations, signatures, other artifacts). */
+async function loadableImage(images: ImageLayout, descriptor: Descriptor): Promise<Image | undefined> {
+  if (!isManifestMediaType(descriptor.mediaType)) return undefined
+  const document = parseImageDocument(await readBlob(images, descriptor), { expected: descriptor })
+  if (document.kind === 'index' || !configTypes.has(document.value.config.mediaType)) return undefined
+  if (document.value.layers.some(({ mediaType }) => layerCompression(mediaType) === undefined)) return undefined
+  return await loadImage(images, descriptor)
+}
