@@ -70,6 +70,14 @@ withHelpers('an ordinary user with ranges in /etc/subuid and /etc/subgid', () =>
     expect(words(stdout)).toEqual([['monotonic', '7000000', '0'], ['boottime', '0', '0'], ['9']])
   })
 
+  test('starts other processes while newgidmap takes its time: nobody waits for it but who asked for ranges', async () => {
+    // In its place, sleep(1): it adds up what it is given, days in all. They end with the pid namespace.
+    const before = `cp /bin/sleep helper; chmod 4755 helper; mount --bind helper /usr/bin/newgidmap
+      set -- unshare --pid --fork --kill-child --mount-proc "$@"`
+    const { stdout } = await asOrdinaryUser(['true'], { namespaces: ['user'] }, { ...ranges, before, beside: ['echo', 'meanwhile'] })
+    expect(stdout).toBe('meanwhile\n')
+  })
+
   test('maps itself alone where it asks for that', async () => {
     const alone = { namespaces: ['user'], uidMappings: map(0, 65534, 1), gidMappings: map(0, 65534, 1) } as const
     const { stdout } = await asOrdinaryUser(['cat', '/proc/self/uid_map', '/proc/self/setgroups'], alone, ranges)

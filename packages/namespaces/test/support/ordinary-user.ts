@@ -30,6 +30,8 @@ export interface Host {
   readonly before?: string
   /** Has the user kill the command once it has printed something. */
   readonly killed?: boolean
+  /** Another command, which is started while the first one is on its way: what is told is what came of this one. */
+  readonly beside?: readonly string[]
 }
 
 /** The program that becomes the user `nobody` and does what its argument says. */
@@ -37,7 +39,7 @@ export const ordinaryUser: string = join(__dirname, 'ordinary-user.mjs')
 
 /** Runs a command as the user `nobody`, by a Node process of its own (with the built package: `tsc -b`). */
 export async function asOrdinaryUser(command: readonly string[], options: SpawnOptions, host?: Host): Promise<Outcome> {
-  const asked = JSON.stringify({ command, options: { cwd: '/', ...options }, killed: host?.killed })
+  const asked = JSON.stringify({ command, options: { cwd: '/', ...options }, killed: host?.killed, beside: host?.beside })
   const stdout =
     host === undefined ? await output(process.execPath, [ordinaryUser, asked]) : await onHost(host, [process.execPath, ordinaryUser, asked])
   const outcome: Outcome = JSON.parse(stdout)

@@ -46,6 +46,8 @@ pub fn serve_apart(plan: &Plan<'_>, pid: u32, process: Option<&OwnedFd>, ours: O
 fn serve(plan: &Plan<'_>, pid: u32, process: Option<&OwnedFd>, ours: &OwnedFd, answer: &OwnedFd) -> ! {
     let mut keep: Vec<BorrowedFd<'_>> = vec![ours.as_fd(), answer.as_fd(), sys::fixed(sys::PROC)];
     keep.extend(process.map(AsFd::as_fd));
+    // It serves a process that ends with the caller.
+    let _ = sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64);
     let mapped = descriptors::close_all_but(&keep).call("close_range").and_then(|()| {
         // The end without a byte: the process is no more, and there is nothing to map.
         if rustix::io::read(ours, &mut [0]).call("read")? == 0 {
