@@ -6,6 +6,7 @@ export * from './cancellation.ts';
 export * from './diagnostics.ts';
 export * from './errors.ts';
 export * from './names.ts';
+export * from './namespace-error.ts';
 export * from './quantities.ts';
 export * from './targets.ts';
 export * from './task.ts';
@@ -208,6 +209,22 @@ export type OptionNames<Options> = {
  * @throws BoxError `ERR_BOX_INVALID_ARGUMENT`, with the names that there are
  */
 export declare function refuseUnknownOptions<Options extends object>(what: string, options: Options, names: OptionNames<Options>): void;
+
+// namespace-error.d.ts
+import { type NativeFailure } from './errors.ts';
+/** What was asked of the kernel. */
+export interface AskedNamespaces {
+    /** The kinds of namespace that were to be new, by the names of the runtime specification. */
+    readonly namespaces: readonly string[];
+    /** The programs that were to write the maps of a user namespace, where the caller may not. Default: none. */
+    readonly mappers?: readonly string[];
+}
+/**
+ * Turns what the native core threw, or reported of a launch, into a BoxError. Where a setting of the host forbids new namespaces
+ * (user.max_user_namespaces, kernel.unprivileged_userns_clone, AppArmor's restriction) the error's `path` is that of the setting, and the hint
+ * says how it is changed; else the hint is the given one.
+ */
+export declare function namespaceError(thrown: unknown, asked: AskedNamespaces, hint?: string | ((failure: NativeFailure) => string | undefined)): unknown;
 
 // quantities.d.ts
 /** A number of bytes: a bare number, or a string with its unit. `MB` is 10⁶ bytes, `MiB` 2²⁰. */

@@ -1007,7 +1007,7 @@ import type { SeccompProfile } from '../seccomp.ts';
 export declare const defaultSeccompProfile: SeccompProfile;
 
 // user-namespace.d.ts
-import type { IdMapping, UserNamespaceTarget } from '@box/core';
+import { type IdMapping, type UserNamespaceTarget } from '@box/core';
 /** A user namespace that no process needs to be in. It is there until it is closed, and as long as somebody uses it. */
 export interface UserNamespace extends UserNamespaceTarget {
     /** Idempotent. */

@@ -1,21 +1,28 @@
-import { BoxError, type ErrorCode, fromNative } from '@box/core'
 import { readFileSync } from 'node:fs'
-import { hintOf } from './hints.ts'
-import type { NamespaceKind } from './options.ts'
-import type { PlanData } from './plan/steps.ts'
+import { BoxError, type ErrorCode, fromNative, type NativeFailure } from './errors.ts'
 
-/** What of a plan says whether a host's policy can have stopped it. */
-export type Asked = Pick<PlanData, 'namespaces' | 'mappers'>
+/** What was asked of the kernel. */
+export interface AskedNamespaces {
+  /** The kinds of namespace that were to be new, by the names of the runtime specification. */
+  readonly namespaces: readonly string[]
+  /** The programs that were to write the maps of a user namespace, where the caller may not. Default: none. */
+  readonly mappers?: readonly string[]
+}
 
 /**
- * What the native core threw or reported of a launch, as an error with what is known of its reason: where a setting of the host forbids
- * it, that file as `path`, and what to do about it.
+ * Turns what the native core threw, or reported of a launch, into a BoxError. Where a setting of the host forbids new namespaces
+ * (user.max_user_namespaces, kernel.unprivileged_userns_clone, AppArmor's restriction) the error's `path` is that of the setting, and the hint
+ * says how it is changed; else the hint is the given one.
  */
-export function explained(thrown: unknown, asked: Asked): unknown {
+export function namespaceError(
+  thrown: unknown,
+  asked: AskedNamespaces,
+  hint?: string | ((failure: NativeFailure) => string | undefined),
+): unknown {
   const error = fromNative(thrown)
   if (!(error instanceof BoxError)) return error
   const reason = reasonOf(error, asked)
-  if (error.hint !== undefined || reason === undefined) return fromNative(thrown, hintOf)
+  if (error.hint !== undefined || reason === undefined) return fromNative(thrown, hint)
   const { syscall, errno, step } = error
   const path = reason.path ?? error.path
   return new BoxError(reason.code ?? error.code, error.message, { syscall, errno, step, path, hint: reason.hint })
@@ -27,7 +34,7 @@ interface Reason {
   readonly hint: string
 }
 
-function reasonOf({ syscall, errno, step }: BoxError, { namespaces, mappers }: Asked): Reason | undefined {
+function reasonOf({ syscall, errno, step }: BoxError, { namespaces, mappers = [] }: AskedNamespaces): Reason | undefined {
   const makes = syscall === 'clone3' || syscall === 'unshare'
   const refused = errno === 'EPERM' || errno === 'EACCES'
   if (makes && errno === 'ENOSPC') return limitOf(namespaces)
@@ -68,7 +75,7 @@ function hintAlone(reason: Reason | undefined): Reason | undefined {
   return reason === undefined ? undefined : { hint: reason.hint }
 }
 
-const limits: Readonly<Record<NamespaceKind, string>> = {
+const limits: Readonly<Record<string, string>> = {
   user: 'max_user_namespaces',
   pid: 'max_pid_namespaces',
   mount: 'max_mnt_namespaces',
@@ -80,8 +87,8 @@ const limits: Readonly<Record<NamespaceKind, string>> = {
 }
 
 /** Which number of namespaces(7) is used up: one that is 0 forbids the kind, another one is reached. */
-function limitOf(namespaces: readonly NamespaceKind[]): Reason | undefined {
-  const names = namespaces.map((kind) => limits[kind])
+function limitOf(namespaces: readonly string[]): Reason | undefined {
+  const names = namespaces.flatMap((kind) => limits[kind] ?? [])
   const none = names.find((name) => read(`/proc/sys/user/${name}`) === '0')
   if (none === undefined) return undefined
   return {

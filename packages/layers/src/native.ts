@@ -1,4 +1,4 @@
-import { fromNative, type UserNamespaceTarget } from '@box/core'
+import { fromNative, namespaceError, type UserNamespaceTarget } from '@box/core'
 import { native } from '@box/native'
 
 type Binding = ReturnType<typeof native>
@@ -9,6 +9,15 @@ export async function nativeCall<Value>(work: (binding: Binding) => Promise<Valu
     return await work(native())
   } catch (thrown) {
     throw fromNative(thrown, hint)
+  }
+}
+
+/** The same for a call that makes namespaces of an ordinary user's. */
+export async function nativeCallForNamespaces<Value>(work: (binding: Binding) => Promise<Value>, hint: string): Promise<Value> {
+  try {
+    return await work(native())
+  } catch (thrown) {
+    throw namespaceError(thrown, { namespaces: ['user', 'mount'] }, hint)
   }
 }
 

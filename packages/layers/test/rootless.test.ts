@@ -1,4 +1,4 @@
-import { chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chown, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LayerStore } from '../src/index.ts'
@@ -39,5 +39,19 @@ asRoot('a store as an ordinary user', () => {
     expect(await readFile('/proc/self/mountinfo', 'utf8')).not.toContain(folder)
     // What one made with squashed owners another must not take for the image's.
     await expect(LayerStore.open(join(folder, 'store'))).rejects.toMatchObject({ code: 'ERR_BOX_STORE_INVALID' })
+  })
+
+  test('where the host forbids user namespaces the error of a mount says which setting does, and what to do', async () => {
+    await mkdir(join(folder, 'kernel/random'), { recursive: true })
+    await copyFile('/proc/sys/kernel/random/boot_id', join(folder, 'kernel/random/boot_id'))
+    await writeFile(join(folder, 'kernel/unprivileged_userns_clone'), '0\n')
+    await chown(folder, user.uid, user.gid)
+    // In a root that is not that of its mount namespace the kernel refuses new user namespaces.
+    const before = `mount --bind ${folder}/kernel /proc/sys/kernel; mount --rbind / /media; enter='chroot /media'`
+    const program = start('opened.ts', [join(folder, 'store')], { ...user, before })
+    await expect(program.line()).rejects.toThrow(
+      /make the process: clone3: .*sysctl -w kernel\.unprivileged_userns_clone=1[\s\S]*path: '\/proc\/sys\/kernel\/unprivileged_userns_clone'/,
+    )
+    expect(await program.ended).toBe(1)
   })
 })

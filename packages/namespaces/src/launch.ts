@@ -1,4 +1,4 @@
-import { abortable, BoxError, channels, fromNative } from '@box/core'
+import { type AskedNamespaces, abortable, BoxError, channels, fromNative, namespaceError } from '@box/core'
 import type { ProcessEvent } from '@box/native'
 import { closeSync, openSync } from 'node:fs'
 import { Child, type Ends } from './child.ts'
@@ -8,7 +8,6 @@ import { commonOf, type Offer } from './plan/common.ts'
 import { type Plan, plan } from './plan.ts'
 import { hintOf } from './hints.ts'
 import { start } from './reactor.ts'
-import { type Asked, explained } from './refused.ts'
 import { Listener } from './seccomp/listener.ts'
 import type { SystemCallHandler } from './seccomp.ts'
 import { PipeEnd } from './streams.ts'
@@ -112,11 +111,11 @@ class Events {
   #cancelled = false
   #ends: Ends = { stdin: new PipeEnd(undefined), stdout: new PipeEnd(undefined), stderr: new PipeEnd(undefined) }
 
-  readonly #asked: Asked
+  readonly #asked: AskedNamespaces
   readonly #offers: Offer[]
   readonly #onSystemCall: SystemCallHandler | undefined
 
-  constructor(asked: Asked, offers: readonly Offer[], onSystemCall: SystemCallHandler | undefined) {
+  constructor(asked: AskedNamespaces, offers: readonly Offer[], onSystemCall: SystemCallHandler | undefined) {
     this.#asked = asked
     this.#offers = [...offers]
     this.#onSystemCall = onSystemCall
@@ -149,7 +148,9 @@ class Events {
       case 'failed':
         this.#close()
         this.#reject(
-          event.failure === undefined ? new BoxError('ERR_BOX_SYSTEM', 'the launch failed') : explained(event.failure, this.#asked),
+          event.failure === undefined
+            ? new BoxError('ERR_BOX_SYSTEM', 'the launch failed')
+            : namespaceError(event.failure, this.#asked, hintOf),
         )
         break
       case 'exited':

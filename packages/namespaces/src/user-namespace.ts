@@ -1,10 +1,10 @@
 import { closeSync } from 'node:fs'
 
-import type { IdMapping, UserNamespaceTarget } from '@box/core'
+import { type IdMapping, namespaceError, type UserNamespaceTarget } from '@box/core'
 import { native } from '@box/native'
 import { currentContext } from './plan/context.ts'
 import { chooseMaps, grantedTo } from './plan/maps.ts'
-import { explained } from './refused.ts'
+import { hintOf } from './hints.ts'
 
 /** A user namespace that no process needs to be in. It is there until it is closed, and as long as somebody uses it. */
 export interface UserNamespace extends UserNamespaceTarget {
@@ -38,7 +38,7 @@ export async function createUserNamespace(
   try {
     fd = await native().createUserNamespace([...uidMappings], [...gidMappings])
   } catch (error) {
-    throw explained(error, { namespaces: ['user'], mappers: typeof writer === 'object' ? writer : [] })
+    throw namespaceError(error, { namespaces: ['user'], mappers: typeof writer === 'object' ? writer : [] }, hintOf)
   }
   const held = fd
   const close = async (): Promise<void> => {

@@ -3,7 +3,7 @@ import { close } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { nativeCall, nativeCallIn, nativeSync } from '../native.ts'
+import { nativeCall, nativeCallForNamespaces, nativeCallIn, nativeSync } from '../native.ts'
 import type { StoreRights } from '../privileges.ts'
 import { mapsOf, type Mounted, type Place } from './overlay.ts'
 import { type Written, writtenToCopy } from './written.ts'
@@ -76,7 +76,7 @@ async function mountFolder(place: Place, tree: number, parts: CopyParts): Promis
     throw new BoxError('ERR_BOX_UNSUPPORTED', 'an ordinary user cannot have a root that is copied to memory', { hint: 'leave upper out' })
   const path = join(place.path, 'tree')
   const { uidMappings, gidMappings } = mapsOf(privileges)
-  const made = await nativeCall(
+  const made = await nativeCallForNamespaces(
     (core) => core.mountTreeInUserNamespace(path, readOnly, uidMappings, gidMappings),
     'rootless roots need user namespaces, and no policy that forbids them',
   )

@@ -1,6 +1,6 @@
 import { BoxError, type IdMapping, type UserNamespaceTarget } from '@box/core'
 import { join } from 'node:path'
-import { nativeCall } from '../native.ts'
+import { nativeCall, nativeCallForNamespaces } from '../native.ts'
 import type { StoreRights } from '../privileges.ts'
 
 /** The folder that holds `upper` and `work`. */
@@ -84,7 +84,7 @@ async function inOwnNamespace(
   privileges: StoreRights,
 ): Promise<{ readonly overlay: Mounted; readonly memory: number | undefined }> {
   const { uidMappings, gidMappings } = mapsOf(privileges)
-  const { mountFd, memoryFd, userNamespaceFd } = await nativeCall(
+  const { mountFd, memoryFd, userNamespaceFd } = await nativeCallForNamespaces(
     (core) =>
       core.mountOverlayInUserNamespace({
         lowers: [...lowers],

@@ -22,8 +22,9 @@ for part in node_modules packages rust-native; do
 done
 if [ -n "$4" ]; then mount -t overlay overlay -o "lowerdir=$4:/etc" /etc; fi
 user=$2 group=$3
-shift 4
-exec setpriv --reuid "$user" --regid "$group" --clear-groups -- "$@"`
+eval "$5"
+shift 5
+exec $enter setpriv --reuid "$user" --regid "$group" --clear-groups -- "$@"`
 
 /** Who a program runs as. */
 export interface ProgramUser {
@@ -31,6 +32,8 @@ export interface ProgramUser {
   readonly gid: number
   /** A folder whose files lie over those of /etc, for the program alone. */
   readonly etc?: string
+  /** What a shell does first as root, in a mount namespace of the program's own; `enter` may be a command that goes before the program. */
+  readonly before?: string
 }
 
 /** Starts `name` with arguments; as another user where one is given. */
@@ -43,7 +46,20 @@ export function start(name: string, args: readonly string[], user?: ProgramUser)
   const [program = '', ...given] =
     user === undefined
       ? command(process.cwd())
-      : ['unshare', '--mount', 'sh', '-c', become, 'sh', process.cwd(), `${user.uid}`, `${user.gid}`, user.etc ?? '', ...command('/mnt')]
+      : [
+          'unshare',
+          '--mount',
+          'sh',
+          '-c',
+          become,
+          'sh',
+          process.cwd(),
+          `${user.uid}`,
+          `${user.gid}`,
+          user.etc ?? '',
+          user.before ?? '',
+          ...command('/mnt'),
+        ]
   const child = spawn(program, given, { cwd: '/', stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } })
   let errors = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
