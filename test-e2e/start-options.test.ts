@@ -3,7 +3,8 @@ import path from 'node:path'
 import { text } from 'node:stream/consumers'
 
 import { landlockReadOnly, type SystemCall } from '@box/namespaces'
-import type { Container, StartOptions } from '@box/runtime'
+import { parseRuntimeConfig } from '@box/oci'
+import { type Container, processOptionsFromSpec, type StartOptions } from '@box/runtime'
 import fs from 'fs-extra'
 
 import { useHostileHost } from './support/hostile-host.ts'
@@ -142,5 +143,35 @@ asRoot('the options of a container hold for its first process and for the comman
       await one.close()
       await two.close()
     }
+  })
+
+  test('what a configuration of the runtime specification says of them', async () => {
+    const config = {
+      ociVersion: '1.3.0',
+      root: { path: 'rootfs' },
+      process: {
+        cwd: '/',
+        args: ['sh'],
+        scheduler: { policy: 'SCHED_BATCH', nice: 4 },
+        ioPriority: { class: 'IOPRIO_CLASS_BE', priority: 7 },
+        execCPUAffinity: { final: '1' },
+      },
+      linux: {
+        memoryPolicy: { mode: 'MPOL_BIND', nodes: '0' },
+        personality: { domain: 'LINUX32' },
+        seccomp: { defaultAction: 'SCMP_ACT_ALLOW' },
+      },
+    }
+    const options = processOptionsFromSpec(parseRuntimeConfig(Buffer.from(JSON.stringify(config))).value)
+    const look = `
+      print +(split " ", \`cat /proc/self/stat\`)[40] . " ";
+      printf "%d %d ", syscall(${ioprioGet}, 1, 0), syscall(${personality}, 0xffffffff);
+      open F, "/proc/self/numa_maps"; print +(split " ", <F>)[1]; open S, "/proc/self/status"; print grep { /^Cpus_allowed_list|^Seccomp:/ } <S>`
+    const inForce = `3 ${(2 << 13) | 7} 8 bind:0`
+    await within(options.start, async (container) => {
+      const child = await container.exec(['perl', '-e', look], options.exec)
+      expect(await text(child.stdout)).toBe(`${inForce}Seccomp:\t2\nCpus_allowed_list:\t1\n`)
+    })
+    expect(await output(['perl', '-e', look], options.start)).toMatch(new RegExp(`^${inForce}Seccomp:\t2\nCpus_allowed_list:\t0`))
   })
 })

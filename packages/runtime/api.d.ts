@@ -6,6 +6,7 @@ export * from './options.ts';
 export { RunError, type Exit, type RunResult } from './result.ts';
 export { createRuntime, run, start, type Runtime, type RuntimeParts } from './runtime.ts';
 export { sandboxCapabilities } from './sandbox.ts';
+export { processOptionsFromSpec, type ProcessOptions } from './spec.ts';
 
 // container.d.ts
 import type { Cgroup, Stats } from '@box/cgroups';
@@ -329,3 +330,22 @@ export interface Made {
 export declare function sandbox(parts: Made, options: StartOptions): SpawnOptions;
 /** A user other than 0 keeps the bounding set and starts with no capability, as after a login. */
 export declare function capabilitiesOf(user: User, names?: readonly CapabilityName[]): SpawnOptions['capabilities'];
+
+// spec.d.ts
+import type { RuntimeConfig } from '@box/oci';
+import type { ExecOptions, StartOptions } from './options.ts';
+/** Options of `start` and of `exec`, as a configuration says them. */
+export interface ProcessOptions {
+    readonly start: Pick<StartOptions, 'scheduler' | 'ioPriority' | 'memoryPolicy' | 'personality' | 'seccomp'>;
+    readonly exec: Pick<ExecOptions, 'cpuAffinity'>;
+}
+/**
+ * How the processes of a container are scheduled and filtered, as a configuration of the runtime specification says it: `scheduler`,
+ * `ioPriority` and `execCPUAffinity` of its process (config.md, "Linux Process"), `memoryPolicy`, `personality` and `seccomp` (config-linux.md).
+ * The rest of it is not read. A command that is started with `exec` is born in the container's cgroup: `execCPUAffinity.initial`, of the time
+ * before it is in there, holds for nothing.
+ * @throws BoxError `ERR_BOX_UNSUPPORTED` for what no kernel has (SCHED_ISO), for utilization clamps, of which the specification has no values,
+ * for flags of a personality, and for `listenerPath`: give `onSystemCall` instead; `ERR_BOX_INVALID_ARGUMENT` for a list of processors or nodes
+ * that is none.
+ */
+export declare function processOptionsFromSpec({ process, linux }: Pick<RuntimeConfig, 'process' | 'linux'>): ProcessOptions;
