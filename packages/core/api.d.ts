@@ -49,12 +49,14 @@ export interface BlobSource {
         readonly size: number;
     } | undefined>;
     /**
-     * The blob's bytes. The chunks are the reader's: their memory is not used again.
+     * The blob's bytes. The chunks are the reader's: their memory is not used again. `verify: false` is for who checks the digest himself: a source that
+     * would check it, too, may leave that out. Default: true.
      * @throws BoxError `ERR_BOX_BLOB_ABSENT` (at the first step of the iteration).
      */
     read(digest: Digest, options?: {
         readonly range?: ByteRange;
         readonly signal?: AbortSignal;
+        readonly verify?: boolean;
     }): AsyncIterable<Uint8Array>;
 }
 /** Where blobs are written to. The sink checks size and digest; nothing is visible before both hold. */

@@ -14,6 +14,7 @@ export type { Catalog, ImageConfig, ImageLayoutHeader, Index, Manifest, Registry
 export * from './media-types.ts';
 export * from './platform.ts';
 export * from './reference.ts';
+export { blobWriter, type Receiving } from './layout/blob-writer.ts';
 export { type ImageLayout, layout, type LayoutOptions, type NamedImage, type StoredBlob } from './layout/layout.ts';
 export { acquireLock, type BusyLock, type HeldLock, type Locks } from './layout/locks.ts';
 export { memorySink } from './layout/memory.ts';
@@ -697,6 +698,27 @@ export type TagList = {
     readonly tags: readonly string[] | null;
 };
 
+// layout/blob-writer.d.ts
+import { type BlobWriter, type Descriptor } from '@box/core';
+/** How the bytes of one blob are received. Only one of its functions runs at a time. */
+export interface Receiving {
+    /** How many bytes there are. */
+    readonly offset: number;
+    /** Takes the next bytes. They are not more than were promised. */
+    write(chunk: Uint8Array): Promise<void>;
+    /** Throws away what is there; the next byte is the first. */
+    restart(): Promise<void>;
+    /** Checks the bytes, which are as many as were promised, and makes them visible. */
+    commit(): Promise<void>;
+    /** Called once, at the end: gives everything back. `keep` says whether bytes that are not visible are of use to a later try. */
+    close(keep: boolean): Promise<void>;
+}
+/**
+ * The rules that every writer of a blob follows: one call at a time, no more bytes than were promised and no fewer, a call that fails ends it, and so does the
+ * signal.
+ */
+export declare function blobWriter(descriptor: Descriptor, receiving: Receiving, signal?: AbortSignal): BlobWriter;
+
 // layout/folder.d.ts
 import { type Digest } from '@box/core';
 import { type Stats } from 'node:fs';
@@ -897,10 +919,7 @@ export interface StagedBlob extends Staged {
  * `staged.close` in any case, also where it throws. Undefined where it has no interest in that blob.
  */
 export type Receiver = (descriptor: Descriptor, staged: StagedBlob, signal: AbortSignal | undefined) => Promise<BlobWriter> | undefined;
-/**
- * The rules that every blob sink follows, over a place to put the bytes: the bytes of an earlier try are hashed again, no more bytes are taken than
- * were promised, and nothing is published before size and digest are right. If it throws, `staged` is closed.
- */
+/** Receives a blob into a place: the bytes of an earlier try are hashed again, and nothing is published before the digest is right. If it throws, `staged` is closed. */
 export declare function beginWriting(descriptor: Descriptor, staged: Staged, signal?: AbortSignal): Promise<BlobWriter>;
 
 // media-types.d.ts

@@ -140,6 +140,18 @@ linux('archives', () => {
     await root.close()
   })
 
+  test('a layout with a damaged layer is refused by who receives it, and leaves nothing', async () => {
+    await store.export('example/app:1', join(folder, 'layout'))
+    const digest = image.layers[0]?.descriptor.digest ?? image.digest
+    const path = join(folder, 'layout/blobs', digest.replace(':', '/'))
+    const bytes = await readFile(path)
+    bytes[bytes.byteLength - 3] = (bytes.at(-3) ?? 0) ^ 1
+    await writeFile(path, bytes)
+    await expect(other.import(join(folder, 'layout'))).rejects.toMatchObject({ name: 'BoxError' })
+    await expect(other.stat(digest)).resolves.toBeUndefined()
+    expect((await leftovers()).filter((name) => name.includes(digest.slice(7)))).toEqual([])
+  })
+
   test('an archive takes no name away from an image of the store', async () => {
     await other.create({ tag: 'example/app:1' })
     const path = join(folder, 'archive.tar')

@@ -31,6 +31,7 @@ export type {
 export * from './media-types.ts'
 export * from './platform.ts'
 export * from './reference.ts'
+export { blobWriter, type Receiving } from './layout/blob-writer.ts'
 export { type ImageLayout, layout, type LayoutOptions, type NamedImage, type StoredBlob } from './layout/layout.ts'
 export { acquireLock, type BusyLock, type HeldLock, type Locks } from './layout/locks.ts'
 export { memorySink } from './layout/memory.ts'

@@ -102,7 +102,10 @@ export class Store implements LayerStore {
     return await this.#open().images.stat(digest, options)
   }
 
-  read(digest: Digest, options: { readonly range?: ByteRange; readonly signal?: AbortSignal } = {}): AsyncIterable<Uint8Array> {
+  read(
+    digest: Digest,
+    options: { readonly range?: ByteRange; readonly signal?: AbortSignal; readonly verify?: boolean } = {},
+  ): AsyncIterable<Uint8Array> {
     const { images, layers } = this.#open()
     return withHint(images.read(digest, options), digest, layers)
   }

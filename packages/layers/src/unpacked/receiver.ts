@@ -1,5 +1,5 @@
 import { type BlobWriter, BoxError, channels, type Descriptor } from '@box/core'
-import { layerCompression, type Receiver, type StagedBlob } from '@box/oci'
+import { blobWriter, layerCompression, type Receiver, type Receiving, type StagedBlob } from '@box/oci'
 import { native } from '@box/native'
 import { open } from 'node:fs/promises'
 import { nativeCall, nativeSync } from '../native.ts'
@@ -9,9 +9,6 @@ import { systemCalls } from '../system-calls.ts'
 
 type Unpacker = InstanceType<ReturnType<typeof native>['LayerUnpacker']>
 
-/** What is wrong with the bytes themselves: they are of no use to a later try. */
-const wrongBytes = new Set<string>(['ERR_BOX_DIGEST_MISMATCH', 'ERR_BOX_LAYER_INVALID', 'ERR_BOX_LIMIT'])
-
 /** What of a layer stays: `all`, its bytes as they came and its files, or its files only, where these mean something without others. */
 export type Keep = 'all' | 'unpacked'
 
@@ -20,7 +17,7 @@ export function layerReceiver(layers: () => UnpackedLayers, keep: Keep): Receive
   return (descriptor, staged, signal) =>
     layerCompression(descriptor.mediaType) === undefined
       ? undefined
-      : LayerWriter.begin({ descriptor, staged, layers: layers(), signal, keep })
+      : ArrivingLayer.begin({ descriptor, staged, layers: layers(), signal, keep })
 }
 
 interface LayerReceipt {
@@ -32,45 +29,33 @@ interface LayerReceipt {
 }
 
 /** One layer that arrives. */
-class LayerWriter implements BlobWriter {
-  readonly state = 'writing'
+class ArrivingLayer implements Receiving {
   readonly #descriptor: Descriptor
   readonly #staged: StagedBlob
   readonly #layers: UnpackedLayers
-  readonly #signal: AbortSignal | undefined
   readonly #keepBytes: boolean
   #stage: StagedTree | undefined
   #unpacker: Unpacker | undefined
   #offset = 0
-  #keep = true
-  /** What runs now. The end of the writer waits for it. */
-  #running: Promise<void> | undefined
-  #ended: Promise<void> | undefined
-  readonly #onAbort = (): void => {
-    // Who calls next learns the reason; a failure to close is theirs to see as well, through the same promise.
-    this.abort().catch(() => undefined)
-  }
 
-  private constructor({ descriptor, staged, layers, signal, keep }: LayerReceipt) {
+  private constructor({ descriptor, staged, layers, keep }: LayerReceipt) {
     this.#descriptor = descriptor
     this.#staged = staged
     this.#layers = layers
-    this.#signal = signal
     this.#keepBytes = keep === 'all'
   }
 
-  static async begin(receipt: LayerReceipt): Promise<LayerWriter> {
-    const writer = new LayerWriter(receipt)
-    const { signal } = receipt
+  static async begin(receipt: LayerReceipt): Promise<BlobWriter> {
+    const { descriptor, signal } = receipt
+    const layer = new ArrivingLayer(receipt)
     try {
-      await systemCalls(() => writer.#start())
+      await systemCalls(() => layer.#start())
       signal?.throwIfAborted()
     } catch (error) {
-      await writer.#end()
+      await layer.close(true)
       throw error
     }
-    signal?.addEventListener('abort', writer.#onAbort, { once: true })
-    return writer
+    return blobWriter(descriptor, layer, signal)
   }
 
   get offset(): number {
@@ -78,44 +63,34 @@ class LayerWriter implements BlobWriter {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    await this.#run(async () => {
-      const { digest, size } = this.#descriptor
-      if (this.#offset + chunk.byteLength > size) {
-        this.#keep = false
-        throw new BoxError('ERR_BOX_SIZE_MISMATCH', `${digest} has more than the ${size} bytes that were promised`)
-      }
-      await this.#useUnpacker((unpacker) => unpacker.write(chunk))
-      this.#offset += chunk.byteLength
-    })
+    await this.#useUnpacker((unpacker) => unpacker.write(chunk))
+    this.#offset += chunk.byteLength
   }
 
   async restart(): Promise<void> {
-    await this.#run(async () => {
-      await this.#stop()
-      await this.#staged.clear()
-      await this.#start()
-    })
+    await this.#stop()
+    await this.#staged.clear()
+    await this.#start()
   }
 
   async commit(): Promise<void> {
-    await this.#run(() => channels.unpack.tracePromise(() => this.#commit(), { descriptor: this.#descriptor }))
-    await this.#end()
+    await channels.unpack.tracePromise(() => this.#commit(), { descriptor: this.#descriptor })
   }
 
-  async abort(): Promise<void> {
-    await this.#end()
+  async close(keep: boolean): Promise<void> {
+    try {
+      await this.#stop()
+    } finally {
+      await this.#staged.close(keep)
+    }
   }
 
   async #commit(): Promise<void> {
-    const { digest, size } = this.#descriptor
-    if (this.#offset !== size)
-      throw new BoxError('ERR_BOX_SIZE_MISMATCH', `${digest} has ${this.#offset} bytes, not the ${size} that were promised`)
     const tar = await this.#useUnpacker((unpacker) => unpacker.finish())
     this.#unpacker = undefined
-    if (this.#stage !== undefined) await this.#layers.publish(this.#stage, tar, digest)
+    if (this.#stage !== undefined) await this.#layers.publish(this.#stage, tar, this.#descriptor.digest)
     // What means something only above other layers is unpacked above them from its bytes.
     if (this.#keepBytes || tar.dependsOnParent) await this.#staged.publish()
-    this.#keep = false
   }
 
   /** Begins with the bytes that an earlier try left. */
@@ -153,45 +128,6 @@ class LayerWriter implements BlobWriter {
   async #useUnpacker<Value>(use: (unpacker: Unpacker) => Promise<Value>): Promise<Value> {
     const unpacker = this.#unpacker
     if (unpacker === undefined) throw new BoxError('ERR_BOX_STATE', 'the blob writer has ended')
-    try {
-      return await nativeCall(() => use(unpacker))
-    } catch (error) {
-      if (error instanceof BoxError && wrongBytes.has(error.code)) this.#keep = false
-      throw error
-    }
-  }
-
-  /** One call at a time. A call that fails ends the writer. */
-  async #run(work: () => Promise<void>): Promise<void> {
-    if (this.#signal?.aborted) await this.#end()
-    this.#signal?.throwIfAborted()
-    if (this.#ended !== undefined) throw new BoxError('ERR_BOX_STATE', 'the blob writer has ended')
-    if (this.#running !== undefined) throw new BoxError('ERR_BOX_STATE', 'another call of the blob writer is not done yet')
-    const running = systemCalls(work)
-    this.#running = running
-    try {
-      await running
-    } catch (error) {
-      await this.#end()
-      throw error
-    } finally {
-      this.#running = undefined
-    }
-  }
-
-  #end(): Promise<void> {
-    this.#ended ??= this.#close(this.#running)
-    return this.#ended
-  }
-
-  async #close(running: Promise<void> | undefined): Promise<void> {
-    this.#signal?.removeEventListener('abort', this.#onAbort)
-    // Its failure goes to who called it.
-    await running?.catch(() => undefined)
-    try {
-      await this.#stop()
-    } finally {
-      await this.#staged.close(this.#keep)
-    }
+    return await nativeCall(() => use(unpacker))
   }
 }

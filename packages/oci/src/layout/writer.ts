@@ -1,5 +1,6 @@
 import { BoxError, type BlobWriter, type Descriptor } from '@box/core'
 import { createDigester, type Digester, splitDigest } from '../digest.ts'
+import { blobWriter, type Receiving } from './blob-writer.ts'
 
 /** Where a writer puts the bytes of one blob before they are visible. Only one of its functions runs at a time. */
 export interface Staged {
@@ -28,35 +29,21 @@ export interface StagedBlob extends Staged {
  */
 export type Receiver = (descriptor: Descriptor, staged: StagedBlob, signal: AbortSignal | undefined) => Promise<BlobWriter> | undefined
 
-/**
- * The rules that every blob sink follows, over a place to put the bytes: the bytes of an earlier try are hashed again, no more bytes are taken than
- * were promised, and nothing is published before size and digest are right. If it throws, `staged` is closed.
- */
+/** Receives a blob into a place: the bytes of an earlier try are hashed again, and nothing is published before the digest is right. If it throws, `staged` is closed. */
 export async function beginWriting(descriptor: Descriptor, staged: Staged, signal?: AbortSignal): Promise<BlobWriter> {
-  const writer = new Writer(descriptor, staged, signal)
-  await writer.resume()
-  return writer
+  const receiving = new HashedBytes(descriptor, staged)
+  await receiving.resume(signal)
+  return blobWriter(descriptor, receiving, signal)
 }
 
-class Writer implements BlobWriter {
-  readonly state = 'writing'
+class HashedBytes implements Receiving {
   readonly #descriptor: Descriptor
   readonly #staged: Staged
-  readonly #signal: AbortSignal | undefined
   #digester: Digester
-  /** What runs now. The end of the writer waits for it. */
-  #running: Promise<void> | undefined
-  #ended: Promise<void> | undefined
-  #keep = true
-  readonly #onAbort = (): void => {
-    // Who calls next learns the reason; a failure to close is theirs to see as well, through the same promise.
-    this.abort().catch(() => undefined)
-  }
 
-  constructor(descriptor: Descriptor, staged: Staged, signal: AbortSignal | undefined) {
+  constructor(descriptor: Descriptor, staged: Staged) {
     this.#descriptor = descriptor
     this.#staged = staged
-    this.#signal = signal
     this.#digester = createDigester(splitDigest(descriptor.digest).algorithm)
   }
 
@@ -64,97 +51,44 @@ class Writer implements BlobWriter {
     return this.#digester.size
   }
 
-  async resume(): Promise<void> {
+  async resume(signal: AbortSignal | undefined): Promise<void> {
     try {
       for await (const chunk of this.#staged.kept()) {
-        this.#signal?.throwIfAborted()
+        signal?.throwIfAborted()
         if (this.offset + chunk.byteLength > this.#descriptor.size) {
-          await this.#clear()
+          await this.restart()
           break
         }
         this.#digester.update(chunk)
       }
-      this.#signal?.throwIfAborted()
+      signal?.throwIfAborted()
     } catch (error) {
       await this.#staged.close(true)
       throw error
     }
-    this.#signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    await this.#run(async () => {
-      const { digest, size } = this.#descriptor
-      if (this.offset + chunk.byteLength > size) {
-        this.#keep = false
-        throw new BoxError('ERR_BOX_SIZE_MISMATCH', `${digest} has more than the ${size} bytes that were promised`)
-      }
-      const appended = this.#staged.append(chunk)
-      // While the system writes. Where it fails the writer ends, so the digest is not wanted any more.
-      this.#digester.update(chunk)
-      await appended
-    })
+    const appended = this.#staged.append(chunk)
+    // While the system writes. Where it fails the writer ends, so the digest is not wanted any more.
+    this.#digester.update(chunk)
+    await appended
   }
 
   async restart(): Promise<void> {
-    await this.#run(() => this.#clear())
-  }
-
-  async commit(): Promise<void> {
-    await this.#run(() => this.#commit())
-    await this.#end()
-  }
-
-  async abort(): Promise<void> {
-    await this.#end()
-  }
-
-  async #commit(): Promise<void> {
-    const { digest, size } = this.#descriptor
-    if (this.offset !== size)
-      throw new BoxError('ERR_BOX_SIZE_MISMATCH', `${digest} has ${this.offset} bytes, not the ${size} that were promised`)
-    const actual = this.#digester.digest()
-    if (actual !== digest) {
-      this.#keep = false
-      throw new BoxError('ERR_BOX_DIGEST_MISMATCH', `the content has the digest ${actual}, not ${digest} that was promised`)
-    }
-    await this.#staged.publish()
-    this.#keep = false
-  }
-
-  async #clear(): Promise<void> {
     await this.#staged.clear()
     this.#digester = createDigester(splitDigest(this.#descriptor.digest).algorithm)
   }
 
-  /** One call at a time. A call that fails ends the writer: what is on the disk and what was hashed may differ from then on. */
-  async #run(work: () => Promise<void>): Promise<void> {
-    if (this.#signal?.aborted) await this.#end()
-    this.#signal?.throwIfAborted()
-    if (this.#ended !== undefined) throw new BoxError('ERR_BOX_STATE', 'the blob writer has ended')
-    if (this.#running !== undefined) throw new BoxError('ERR_BOX_STATE', 'another call of the blob writer is not done yet')
-    const running = work()
-    this.#running = running
-    try {
-      await running
-    } catch (error) {
-      await this.#end()
-      throw error
-    } finally {
-      this.#running = undefined
-    }
+  async commit(): Promise<void> {
+    const { digest } = this.#descriptor
+    const actual = this.#digester.digest()
+    if (actual !== digest)
+      throw new BoxError('ERR_BOX_DIGEST_MISMATCH', `the content has the digest ${actual}, not ${digest} that was promised`)
+    await this.#staged.publish()
   }
 
-  /** Ends the writer, once, after what runs. */
-  #end(): Promise<void> {
-    this.#ended ??= this.#close(this.#running)
-    return this.#ended
-  }
-
-  async #close(running: Promise<void> | undefined): Promise<void> {
-    this.#signal?.removeEventListener('abort', this.#onAbort)
-    // Its failure goes to who called it.
-    await running?.catch(() => undefined)
-    await this.#staged.close(this.#keep)
+  async close(keep: boolean): Promise<void> {
+    await this.#staged.close(keep)
   }
 }
