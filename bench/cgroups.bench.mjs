@@ -5,7 +5,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Cgroup } from '@box/cgroups'
-import { startDriver } from './driver.mjs'
+import { findPeer } from '../scripts/peers.mjs'
+import { driveApart, startDriver } from './driver.mjs'
+import { makeWorkplace } from './launch/workplace.mjs'
 
 const limits = { memory: '64MiB', cpus: 0.5, pids: 64 }
 const times = 1000
@@ -15,7 +17,7 @@ export const bench = {
   name: 'cgroups',
   unit: 'ms',
   needs: () => (process.getuid?.() === 0 ? undefined : 'root'),
-  floorOf: (row) => row.replace(/^box/, 'floor'),
+  floorOf: (row) => row.replace(/^(?:box|crun)/, 'floor'),
   async open() {
     const folder = mkdtempSync(join(tmpdir(), 'box-bench-'))
     const closing = [async () => rmSync(folder, { recursive: true, force: true })]
@@ -48,12 +50,29 @@ export const bench = {
         { name: 'box transfer', includes: "a GiB over loopback, both ends in a group with network: 'max'", ...held },
         { name: 'floor transfer', includes: 'the same without it', ...drive('transfer', bytes) },
       ]
-      return { rows, notes: [], versions: {}, close }
+      const crun = findPeer('crun')
+      if (crun.missing !== undefined) return { rows, notes: [crun.missing], versions: {}, close }
+      const place = makeWorkplace()
+      closing.push(async () => place.close())
+      rows.push(shareOfCrun(crun.path, place.folder, closing))
+      return { rows, notes: [], versions: { crun: crun.version }, close }
     } catch (error) {
       await close()
       throw error
     }
   },
+}
+
+/** What a container of crun costs with its groups, less what it costs without. */
+function shareOfCrun(program, folder, closing) {
+  const drive = (...args) => {
+    const driver = driveApart(program, '--root', join(folder, 'state'), ...args, 'run', '--bundle', folder, '{}')
+    closing.push(driver.close)
+    return driver
+  }
+  const [grouped, alone] = [drive('--cgroup-manager=cgroupfs'), drive('--cgroup-manager=disabled')]
+  const includes = 'the same limits: a container with its groups, less one without'
+  return { name: 'crun group', includes, run: async () => (await grouped.run()) - (await alone.run()) }
 }
 
 let made = 0

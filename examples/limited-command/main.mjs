@@ -39,22 +39,22 @@ async function follow(child) {
   return exitCode ?? 1
 }
 
-/** One line an interval. */
+/** A line for each interval in which something has changed. */
 async function draw(signal) {
   let before
-  let line = 0
+  const began = Date.now()
   try {
     for await (const now of group.watch({ interval, signal })) {
       if (before !== undefined) {
         const rate = (of) => ((of(now) ?? 0) - (of(before) ?? 0)) / (now.time - before.time)
-        line += 1
+        const second = Math.round((now.time - began) / interval)
         const shown = [
           bar('CPU', rate(({ cpu }) => cpu.usage) * 100, cpus * 100, '%'),
           bar('memory', (now.memory.current ?? 0) / 1e6, memory / 1e6, ' MB'),
           bar('in', rate(({ network }) => network.received) * 0.008, megabits, ' Mbit/s'),
           bar('out', rate(({ network }) => network.sent) * 0.008, megabits, ' Mbit/s'),
         ]
-        process.stderr.write(`${String((line * interval) / 1000).padStart(4)} s  ${shown.join('  ')}\n`)
+        process.stderr.write(`${String((second * interval) / 1000).padStart(4)} s  ${shown.join('  ')}\n`)
       }
       before = now
     }

@@ -148,7 +148,11 @@ export declare class Cgroup implements CgroupTarget, AsyncDisposable {
     /** What the group, and all groups below it, have used since it was made. */
     stats(): Promise<Stats>;
     /**
-     * Reads the statistics at once and then every `interval` milliseconds (1000 by default), until the group is closed. Aborting `signal` rejects with its reason.
+     * The statistics now, and again whenever they have changed, until the group is closed. Aborting `signal` rejects with its reason.
+     *
+     * @param options.interval They are read no more often than that, in milliseconds: 1000 by default. While the group is empty or frozen they are not read
+     *   at all: the v2 hierarchy tells when that ends. A change of nothing but time, and of the averages of pressure that follow from it, is none.
+     * @throws BoxError `ERR_BOX_INVALID_ARGUMENT`.
      */
     watch(options?: {
         readonly interval?: number;

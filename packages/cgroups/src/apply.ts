@@ -1,6 +1,29 @@
+import { existsSync } from 'node:fs'
 import { errnoOf, read, systemError, write, writeSlowly } from './files.ts'
 import type { Places } from './places.ts'
 import { unsupported, type ControllerWrites, type Write } from './writes.ts'
+
+/** Files that some group was seen to have: the kernel's do not go away. */
+const seen = new Set<string>()
+
+/**
+ * Makes sure that the kernel has the files of limits, before a group is made.
+ * @param reference A group of the same hierarchy; where there is none it is seen when they are written.
+ * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED`.
+ */
+export function checkFiles({ version, writes }: ControllerWrites, reference: string | undefined): void {
+  const has = (file: string): boolean => {
+    const key = `${version}:${file}`
+    if (!seen.has(key) && existsSync(`${reference}/${file}`)) seen.add(key)
+    return seen.has(key)
+  }
+  if (reference === undefined) return
+  for (const one of writes) {
+    let last = one
+    while (!has(last.file) && last.otherwise !== undefined) last = last.otherwise
+    if (!has(last.file) && last.optional !== true) throw unsupported(last.field, `the kernel has no ${last.file}`)
+  }
+}
 
 /** Writes the limits of a group that was just made. Nothing is charged to it yet, so nothing waits. */
 export function applyNow(places: Places, compiled: readonly ControllerWrites[]): void {

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { basename } from 'node:path'
 import { BoxError, type CgroupTarget } from '@box/core'
 import { applyAll } from './apply.ts'
@@ -25,6 +24,7 @@ import type { NetworkStats, Stats } from './stats.ts'
 import { sweepHost } from './sweep.ts'
 import { Scope, type SystemdOptions } from './systemd/scope.ts'
 import { viewOf } from './view.ts'
+import { changesOf } from './watch.ts'
 
 export interface CgroupOptions {
   /**
@@ -219,7 +219,11 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
   }
 
   /**
-   * Reads the statistics at once and then every `interval` milliseconds (1000 by default), until the group is closed. Aborting `signal` rejects with its reason.
+   * The statistics now, and again whenever they have changed, until the group is closed. Aborting `signal` rejects with its reason.
+   *
+   * @param options.interval They are read no more often than that, in milliseconds: 1000 by default. While the group is empty or frozen they are not read
+   *   at all: the v2 hierarchy tells when that ends. A change of nothing but time, and of the averages of pressure that follow from it, is none.
+   * @throws BoxError `ERR_BOX_INVALID_ARGUMENT`.
    */
   async *watch(options: { readonly interval?: number; readonly signal?: AbortSignal | undefined } = {}): AsyncGenerator<Stats, void, void> {
     const { interval = 1000, signal } = options
@@ -228,10 +232,10 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     const ended = this.#ended()
     const either = signal === undefined ? ended : AbortSignal.any([ended, signal])
     signal?.throwIfAborted()
-    while (!ended.aborted) {
-      yield this.#read()
-      await delay(interval, undefined, { signal: either }).catch(() => signal?.throwIfAborted())
-    }
+    yield* untilAborted(
+      changesOf(() => this.#read(), this.#places.v2, interval, either),
+      signal,
+    )
   }
 
   /**

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs'
 import { BoxError } from '@box/core'
-import { applyNow } from './apply.ts'
+import { applyNow, checkFiles } from './apply.ts'
 import type { CheckedLimits } from './checked.ts'
 import { compile, type Where } from './compile.ts'
 import { enableControllers } from './enable.ts'
-import { errnoOf, read, systemError, write } from './files.ts'
+import { errnoOf, groupsBelow, read, systemError, write } from './files.ts'
 import { folderOf, type Hierarchy } from './hierarchies/find.ts'
 import { controllersOf, memberFolder, type Host } from './hierarchies/host.ts'
 import { checkName, markName, thisProcess } from './names.ts'
 import { canonical, type Places } from './places.ts'
-import { unsupported } from './writes.ts'
+import { unsupported, type ControllerWrites } from './writes.ts'
 
 /** The controllers that a group gets besides those that its limits need, where the host has them. */
 const usual = ['cpu', 'memory', 'pids']
@@ -33,6 +33,8 @@ export function createPlaces(host: Host, name: string, checked: CheckedLimits, o
   const needed = new Set([...asked, ...(options.controllers === undefined ? usual : [])].filter((it) => site.where(it) !== undefined))
   // Without v2 the usage of CPU time has a controller of its own, and only a freezer can end processes without a race.
   if (site.v2 === undefined) for (const controller of ['cpuacct', 'freezer']) if (site.v1.has(controller)) needed.add(controller)
+
+  for (const it of compiled) checkFiles(it, referenceOf(site, it))
 
   const made: string[] = []
   try {
@@ -105,6 +107,19 @@ function siteOf(host: Host, parent: CreateOptions['parent']): Site {
     return given.has(controller)
   }
   return { v2, v1, where: (controller) => (v1.has(controller) ? 1 : onV2(controller) ? 2 : undefined) }
+}
+
+/** A group that has the files which the new one will have; undefined where there is none to look at. */
+function referenceOf({ v2, v1 }: Site, { controller, version }: ControllerWrites): string | undefined {
+  const place = version === 2 ? v2 : v1.get(controller)
+  if (place === undefined) return undefined
+  const { hierarchy, parent } = place
+  const top = parent === hierarchy.mountPoint && hierarchy.root === '/'
+  if (!top) return parent
+  // The top lacks some files. On v2 the groups below it have those of the controllers that it has given them.
+  if (version === 2 && !(read(parent, 'cgroup.subtree_control') ?? '').split(/\s+/).includes(controller)) return undefined
+  const [first] = groupsBelow(parent)
+  return first === undefined ? undefined : `${parent}/${first}`
 }
 
 function leafName(): string {

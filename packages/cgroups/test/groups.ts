@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { thisHost } from '../src/hierarchies/host.ts'
 import { Cgroup, type CgroupOptions, type Limits, type Stats } from '../src/index.ts'
 
@@ -25,14 +26,15 @@ export class Groups {
     return group
   }
 
-  /** A shell that waits for a line before it runs the script: it is in its group by then. */
-  async runIn(group: Cgroup, script: string): Promise<ChildProcess & { readonly pid: number }> {
+  /** A shell that waits for a line before it runs the script: it is in its group by then. Its input stays open where that is asked for. */
+  async runIn(group: Cgroup, script: string, open = false): Promise<ChildProcess & { readonly pid: number }> {
     const child = spawn('sh', ['-c', `read _; ${script}`], { stdio: ['pipe', 'pipe', 'pipe'] })
     this.#children.push(child)
     const { pid } = child
     if (pid === undefined) throw new Error('sh did not start')
     await group.add(pid)
-    child.stdin.end('\n')
+    if (open) child.stdin.write('\n')
+    else child.stdin.end('\n')
     return Object.assign(child, { pid })
   }
 
@@ -52,10 +54,14 @@ export class Groups {
   }
 }
 
-/** The first reading that fits; the iterator's timer is the only clock. */
+/** The first reading that fits. */
 export async function until(group: Cgroup, fits: (stats: Stats) => boolean): Promise<Stats> {
-  for await (const stats of group.watch({ interval: 20, signal: AbortSignal.timeout(30_000) })) if (fits(stats)) return stats
-  throw new Error('the group was closed')
+  const signal = AbortSignal.timeout(30_000)
+  while (true) {
+    const stats = await group.stats()
+    if (fits(stats)) return stats
+    await delay(20, undefined, { signal })
+  }
 }
 
 /** How a counter grows in a second, over three seconds after the first half. */

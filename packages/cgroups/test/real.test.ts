@@ -217,6 +217,28 @@ asRoot('on this machine', () => {
     await expect(group.kill()).rejects.toMatchObject({ code: 'ERR_BOX_STATE' })
   })
 
+  test('watch tells of changes alone, and does not look while the group is empty or frozen', async () => {
+    const [group, other] = [await groups.create(), await groups.create()]
+    const seen: Stats[] = []
+    const watching = (async () => {
+      for await (const stats of group.watch({ interval: 1 })) seen.push(stats)
+    })()
+    // What another process does takes longer than the interval.
+    const meanwhile = async (): Promise<number> => {
+      await once(await groups.runIn(other, 'exit'), 'exit')
+      return seen.length
+    }
+    expect([await meanwhile(), await meanwhile()]).toEqual([1, 1])
+    await groups.runIn(group, 'while :; do :; done')
+    await until(group, (stats) => (stats.cpu.usage ?? 0) > 50)
+    expect(seen.length).toBeGreaterThan(1)
+    await group.freeze()
+    const before = await meanwhile()
+    expect(await meanwhile()).toBe(before)
+    await group.close()
+    await watching
+  })
+
   test('watch rejects with the reason of its signal', async () => {
     const group = await groups.create()
     const abort = new AbortController()

@@ -89,6 +89,15 @@ test('a file that the kernel lacks is named, and the group is gone again', () =>
   expect(readdirSync(join(tree, 'app'))).not.toContain('one')
 })
 
+test('a file that the kernel lacks is found at the group above, before anything is made', () => {
+  const folders = readdirSync(join(tree, 'app'))
+  host = { ...host, makeFolder: () => expect('a group').toBe('not made') }
+  expect(() => create({ io: { devices: [{ device: '8:0', latency: 5 }] } })).toThrow(
+    expect.objectContaining({ code: 'ERR_BOX_CGROUP_UNSUPPORTED', step: 'io.devices[0].latency' }),
+  )
+  expect(readdirSync(join(tree, 'app'))).toEqual(folders)
+})
+
 test('BFQ has its own file, and reservations of huge pages are limited where they are counted', () => {
   const { 'io.weight': _, ...without } = unifiedFiles
   files = { ...without, 'io.bfq.weight': 'default 100\n' }

@@ -64,6 +64,8 @@ async function assemble(
   options.signal?.throwIfAborted()
   await sweepOnce()
   const id = randomBytes(32).toString('hex')
+  // First of all: limits that this host can't hold are known before anything is fetched.
+  const cgroup = await makeCgroup(parts.cgroups ?? Cgroup, id, options.limits, releases)
   const store = await parts.store()
   const [image, userNamespace] = await both(
     typeof named === 'string' ? findImage(store, parts.registry, named, options) : Promise.resolve(named),
@@ -78,7 +80,6 @@ async function assemble(
   if (!said.cwd.startsWith('/'))
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `the working directory ${JSON.stringify(said.cwd)} is not an absolute path`)
 
-  const cgroup = await makeCgroup(parts.cgroups ?? Cgroup, id, options.limits, releases)
   const disk = options.limits?.disk
   const root = await store.mount(image, {
     readOnly: options.readOnly,

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, statSync, watch, writeFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { Cgroup, type CgroupEvent, type EventKind } from '@box/cgroups'
 import { cpuShare, Groups, ratePerSecond, until } from '../../../packages/cgroups/test/groups.ts'
@@ -103,6 +104,57 @@ describe('limits of cgroup v2', () => {
     expect((await protectedGroup.stats()).memory.file).toBeGreaterThanOrEqual(before * 0.95)
     await greedy.close()
     await protectedGroup.close()
+  })
+
+  test('huge pages of 2 MiB beyond the limit are refused and counted', async () => {
+    const folder = '/run/huge'
+    mkdirSync(folder)
+    writeFileSync('/proc/sys/vm/nr_hugepages', '8')
+    execFileSync('mount', ['-t', 'hugetlbfs', 'none', folder])
+    try {
+      const group = await groups.create({ hugetlb: { '2MB': '4MiB' } })
+      const child = await groups.runIn(group, `fallocate -l 4M ${folder}/one && echo fits; fallocate -l 2M ${folder}/two || echo refused`)
+      if (child.stdout === null) throw new Error('no stdout')
+      expect(await text(child.stdout)).toBe('fits\nrefused\n')
+      const pages = (await group.stats()).hugetlb['2MB']
+      expect(pages).toMatchObject({ current: 4 << 20, max: 4 << 20 })
+      expect(pages?.refused).toBeGreaterThan(0)
+    } finally {
+      execFileSync('umount', [folder])
+      writeFileSync('/proc/sys/vm/nr_hugepages', '0')
+    }
+  })
+
+  test('a cpuset holds for processes that are in the group already', async () => {
+    const group = await groups.create({ cpuset: { cpus: '0-1' } })
+    const child = await groups.runIn(group, 'read _; grep Cpus_allowed_list /proc/self/status', true)
+    await group.update({ cpuset: { cpus: '1' } })
+    child.stdin?.end('\n')
+    if (child.stdout === null) throw new Error('no stdout')
+    expect(await text(child.stdout)).toBe('Cpus_allowed_list:\t1\n')
+  })
+
+  test('what this machine has not is refused: RDMA devices, scarce resources, latency of I/O; nothing is made for what the kernel lacks', async () => {
+    // Only where there is a group can be seen which files the kernel has.
+    await groups.create({ io: { devices: [{ device, read: '1MB/s' }] } })
+    const made: string[] = []
+    const watcher = watch('/sys/fs/cgroup', (_, name) => {
+      if (name?.startsWith(groups.prefix) === true) made.push(name)
+    })
+    try {
+      await expect(groups.create({ io: { devices: [{ device, latency: 5 }] } })).rejects.toMatchObject({
+        code: 'ERR_BOX_CGROUP_UNSUPPORTED',
+        step: 'io.devices[0].latency',
+      })
+      expect(groups.left()).toHaveLength(1)
+      const last = groups.nextName()
+      await expect(Cgroup.create(last, { rdma: { mlx5_0: { handles: 3 } } })).rejects.toMatchObject({ errno: 'ENODEV' })
+      await expect(groups.create({ misc: { sev: 1 } })).rejects.toMatchObject({ errno: 'EINVAL' })
+      while (!made.includes(last)) await once(watcher, 'change')
+      expect(made[0]).toBe(last)
+    } finally {
+      watcher.close()
+    }
   })
 
   test('refused forks are told', async () => {
