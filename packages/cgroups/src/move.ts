@@ -14,8 +14,9 @@ import { foldersOf, type Places } from './places.ts'
  */
 export async function moveProcess(host: Host, places: Places, pid: number): Promise<void> {
   if (!Number.isSafeInteger(pid) || pid < 1) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${pid} is not a process id`)
-  const before = host.memberships(pid)
   const folders = foldersOf(places)
+  // Of one group nothing is ever to be put back.
+  const before = folders.length > 1 ? host.memberships(pid) : []
   try {
     await native().moveProcess(folders, pid)
   } catch (thrown) {
