@@ -83,4 +83,26 @@ asRoot('files that are copied while a container exchanges a folder and a link to
       await container.close()
     }
   }, 60_000)
+
+  test('flatpak CVE-2024-42472: are bound by the descriptor that was opened, not by what lies at the path then', async () => {
+    const shared = path.join(host.folder, 'shared')
+    const place = path.join(shared, 'place')
+    await fs.outputFile(path.join(place, 'secret'), 'of the folder')
+    await fs.symlink(host.canary, path.join(shared, 'other'))
+    const mounts = [{ type: 'bind', source: shared, target: '/shared' }] as const
+    await using opened = await fs.promises.open(place, fs.constants.O_DIRECTORY | fs.constants.O_NOFOLLOW)
+    const container = await host.runtime.start('base', swapper('/shared/place', '/shared/other'), { mounts, userns: 'host' })
+    const seen = async (source: string | { readonly fd: number }): Promise<string> => {
+      const bound = [{ type: 'bind', source, target: '/bound' }] as const
+      return (await host.runtime.run('base', ['cat', '/bound/secret'], { mounts: bound, userns: 'host' })).stdout
+    }
+    try {
+      for await (const _ of container.stdout) break
+      const byPath = new Set<string>()
+      while (!byPath.has(secret)) byPath.add(await seen(place))
+      for (let round = 0; round < 20; round += 1) expect(await seen({ fd: opened.fd })).toBe('of the folder')
+    } finally {
+      await container.close()
+    }
+  }, 60_000)
 })
