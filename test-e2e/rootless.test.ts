@@ -68,6 +68,7 @@ asRoot('without privileges', () => {
           exitCode: changed,
           after: 'changed\n',
           untouched: '/etc/issue\n',
+          removed: true,
           owners: ['/etc/passwd 0:0', ...owners],
         })
       } finally {

@@ -1,7 +1,9 @@
 // Pulls an image from a registry, runs it isolated and commits what it changed, as whoever runs this. Prints what it saw as JSON.
 //   node rootless-main-job.mjs FOLDER REFERENCE
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { LayerStore } from '@box/layers'
+import { spawn } from '@box/namespaces'
 import { Registry } from '@box/registry'
 import { createRuntime } from '@box/runtime'
 
@@ -31,6 +33,9 @@ const owned = await runtime.run('changed:1', ['sh', '-c', owners], { check: fals
 const untouched = await runtime.run(reference, ['ls', '/etc/issue'])
 await Promise.all([runtime.close(), client.close()])
 await store.close()
+// Files of other ids are the user's to remove where those ids are mapped.
+const removal = await spawn(['rm', '-rf', store.path], { namespaces: ['user'] })
+await removal.exited
 console.log(
   JSON.stringify({
     transferred: events.includes('copied'),
@@ -39,6 +44,7 @@ console.log(
     exitCode,
     after: after.stdout,
     untouched: untouched.stdout,
+    removed: !existsSync(store.path),
     owners: owned.stdout.split('\n').filter(Boolean),
   }),
 )
