@@ -70,39 +70,53 @@ fn serve(plan: &Plan<'_>, pid: u32, process: Option<&OwnedFd>, ours: &OwnedFd, a
     sys::exit(0)
 }
 
-/// The group map first, as whoever may write it alone does: newgidmap forbids setgroups(2) where it has to.
+/// Both at once: neither needs the other, and each takes longer than all the rest of a launch.
 fn map(plan: &Plan<'_>, pid: u32) -> Result<()> {
     let [uid_mapper, gid_mapper] = plan.mappers.as_slice() else { return Err(refused("ERR_BOX_INVALID_ARGUMENT", c"")) };
-    run(gid_mapper, pid, plan.gid_map)?;
-    run(uid_mapper, pid, plan.uid_map)
+    let groups = Mapper::start(gid_mapper, pid, plan.gid_map)?;
+    let users = Mapper::start(uid_mapper, pid, plan.uid_map)?;
+    let (groups, users) = (groups.finish(), users.finish());
+    groups.and(users)
 }
 
-/// Runs one to its end: `newuidmap PID INSIDE OUTSIDE SIZE …`.
-fn run(program: &CStr, pid: u32, map: &CStr) -> Result<()> {
-    let numbers = map.to_bytes().split(u8::is_ascii_whitespace).filter(|number| !number.is_empty());
-    let arguments: Vec<CString> = [CString::from(program), CString::new(pid.to_string()).unwrap_or_default()]
-        .into_iter()
-        .chain(numbers.map(|number| CString::new(number).unwrap_or_default()))
-        .collect();
-    let pointers: Vec<_> = arguments.iter().map(|argument| argument.as_ptr()).chain([std::ptr::null()]).collect();
-    let (read, write) = pipe_with(PipeFlags::CLOEXEC).call("pipe2")?;
-    let child = sys::fork().call("fork")?;
-    if child == 0 {
-        if sys::duplicate_to(write.as_raw_fd(), 2).is_ok() {
-            let errno = sys::execve(program, &pointers, &[std::ptr::null()]);
-            let _ = rustix::io::write(&write, format!("it cannot be executed: {}", std::io::Error::from(errno)).as_bytes());
+/// One of the two, running: `newuidmap PID INSIDE OUTSIDE SIZE …`.
+struct Mapper<'a> {
+    program: &'a CStr,
+    child: i32,
+    said: OwnedFd,
+}
+
+impl<'a> Mapper<'a> {
+    fn start(program: &'a CStr, pid: u32, map: &CStr) -> Result<Self> {
+        let numbers = map.to_bytes().split(u8::is_ascii_whitespace).filter(|number| !number.is_empty());
+        let arguments: Vec<CString> = [CString::from(program), CString::new(pid.to_string()).unwrap_or_default()]
+            .into_iter()
+            .chain(numbers.map(|number| CString::new(number).unwrap_or_default()))
+            .collect();
+        let pointers: Vec<_> = arguments.iter().map(|argument| argument.as_ptr()).chain([std::ptr::null()]).collect();
+        let (said, write) = pipe_with(PipeFlags::CLOEXEC).call("pipe2")?;
+        let child = sys::fork().call("fork")?;
+        if child == 0 {
+            if sys::duplicate_to(write.as_raw_fd(), 2).is_ok() {
+                let errno = sys::execve(program, &pointers, &[std::ptr::null()]);
+                let _ = rustix::io::write(&write, format!("it cannot be executed: {}", std::io::Error::from(errno)).as_bytes());
+            }
+            sys::exit(127);
         }
-        sys::exit(127);
+        Ok(Self { program, child, said })
     }
-    drop(write);
-    let said = read_all(&read);
-    let status = sys::wait(child).call("waitpid")?;
-    if libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0 {
-        return Ok(());
+
+    /// Waits for its end.
+    fn finish(self) -> Result<()> {
+        let said = read_all(&self.said);
+        let status = sys::wait(self.child).call("waitpid")?;
+        if libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0 {
+            return Ok(());
+        }
+        let path = self.program.to_string_lossy().into_owned();
+        let said = if said.is_empty() { format!("{path} ended with status {status:#x}") } else { said };
+        Err(Box::new(Stop { path, code: "ERR_BOX_PERMISSION".into(), said, ..Stop::default() }))
     }
-    let path = program.to_string_lossy().into_owned();
-    let said = if said.is_empty() { format!("{path} ended with status {status:#x}") } else { said };
-    Err(Box::new(Stop { path, code: "ERR_BOX_PERMISSION".into(), said, ..Stop::default() }))
 }
 
 fn read_all(read: &OwnedFd) -> String {
