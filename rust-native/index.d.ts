@@ -737,3 +737,6 @@ export declare function waitForEnds(pids: Array<number>, atMost: number): Promis
  * files of all ids that it maps can be read, made and given away.
  */
 export declare function within<Value>(fd: number, call: () => Value): Value
+
+/** Writes files of groups, in their order, each with the value of its place in the other list. Stops at the first that fails; gives how many were written. */
+export declare function writeGroupFiles(paths: Array<string>, values: Array<string>): number

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { native } from '@box/native'
 import { errnoOf, read, systemError, write, writeSlowly } from './files.ts'
 import type { Places } from './places.ts'
 import { unsupported, type ControllerWrites, type Write } from './writes.ts'
@@ -25,9 +26,19 @@ export function checkFiles({ version, writes }: ControllerWrites, reference: str
   }
 }
 
-/** Writes the limits of a group that was just made. Nothing is charged to it yet, so nothing waits. */
+/**
+ * Writes the limits of a group that was just made. Nothing is charged to it yet, so nothing waits. All by one call of the core, up to a write that
+ * fails: what that means is decided here.
+ */
 export function applyNow(places: Places, compiled: readonly ControllerWrites[]): void {
-  for (const it of compiled) for (const one of it.writes) writeNow(folderFor(places, it), one)
+  const writes = compiled.flatMap((it) => {
+    const folder = folderFor(places, it)
+    return it.writes.map((one) => ({ folder, one }))
+  })
+  const paths = writes.map(({ folder, one }) => `${folder}/${one.file}`)
+  const values = writes.map(({ one }) => one.value)
+  const written = writes.length > 1 ? native().writeGroupFiles(paths, values) : 0
+  for (const { folder, one } of writes.slice(written)) writeNow(folder, one)
 }
 
 function writeNow(folder: string, one: Write): void {

@@ -15,6 +15,12 @@ pub fn move_process(env: &Env, folders: Vec<String>, pid: i32) -> napi::Result<O
     background::promise(env, move || cgroup::move_process(&folders, pid), |_, ()| Ok(()))
 }
 
+/// Writes files of groups, in their order, each with the value of its place in the other list. Stops at the first that fails; gives how many were written.
+#[napi(catch_unwind)]
+pub fn write_group_files(paths: Vec<String>, values: Vec<String>) -> u32 {
+    cgroup::write_files(paths.into_iter().zip(values))
+}
+
 /// Waits until processes have ended, for that many milliseconds at most. Gives whether they have.
 #[napi(catch_unwind, ts_return_type = "Promise<boolean>")]
 pub fn wait_for_ends(env: &Env, pids: Vec<i32>, at_most: u32) -> napi::Result<Object<'_>> {

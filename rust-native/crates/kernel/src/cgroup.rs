@@ -23,6 +23,16 @@ pub fn move_process(folders: &[String], pid: i32) -> Result<()> {
     })
 }
 
+/// Writes files of groups, in their order, each with its value. Stops at the first that fails, and gives how many were written.
+pub fn write_files(files: impl Iterator<Item = (String, String)>) -> u32 {
+    let written = files.take_while(|(path, value)| {
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::open(path.as_str(), flags, Mode::empty());
+        file.is_ok_and(|file| rustix::io::write(&file, value.as_bytes()) == Ok(value.len()))
+    });
+    u32::try_from(written.count()).unwrap_or(0)
+}
+
 /// Waits until processes have ended, whoever their parents are. Gives false where one is still there after that time.
 pub fn wait_for_ends(pids: &[i32], at_most: Duration) -> Result<bool> {
     let deadline = Instant::now() + at_most;
