@@ -14,6 +14,11 @@ pub const MAX_DESCRIPTORS: usize = 253;
 
 /// Sends an outcome, with a descriptor where there is one. Where nobody listens any more there is nobody to tell.
 pub fn send(channel: impl AsFd, outcome: &Outcome, descriptor: Option<BorrowedFd<'_>>) {
+    let _ = deliver(channel, outcome, descriptor);
+}
+
+/// As `send`, for what must not get lost: the kernel refuses more descriptors on their way than the user may have open (unix(7), ETOOMANYREFS).
+pub fn deliver(channel: impl AsFd, outcome: &Outcome, descriptor: Option<BorrowedFd<'_>>) -> rustix::io::Result<()> {
     let bytes = outcome.encode();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -21,7 +26,7 @@ pub fn send(channel: impl AsFd, outcome: &Outcome, descriptor: Option<BorrowedFd
     if !descriptors.is_empty() {
         ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
     }
-    let _ = sendmsg(channel, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL);
+    sendmsg(channel, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL).map(drop)
 }
 
 /// Sends what was encoded before, with a descriptor: one system call, and no memory is asked for.

@@ -28,7 +28,7 @@ pub fn make(plan: &Plan<'_>, cgroup: Option<&OwnedFd>, answer: &OwnedFd) -> Resu
     match sys::clone3(clone_flags, cgroup.map(AsFd::as_fd)).call("clone3")? {
         Cloned::Child => Ok(Made::Child(theirs)),
         Cloned::Maker { pid, pidfd } => {
-            channel::send(answer, &Outcome::Started { pid }, Some(pidfd.as_fd()));
+            channel::deliver(answer, &Outcome::Started { pid }, Some(pidfd.as_fd())).call("sendmsg")?;
             if helped {
                 mapper::serve_apart(plan, pid, Some(&pidfd), ours, answer).inspect_err(|_| sys::kill_by(&pidfd))?;
                 return Ok(Made::Maker(pidfd));
