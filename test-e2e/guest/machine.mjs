@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
  * Boots and follows what the guest writes to its second serial line; the first is the kernel's.
  * @returns what the kernel said last, where the guest ended without its last word
  */
-export async function boot({ kernel, initramfs, disk, scratch, log, timeout }, onLine) {
+export async function boot({ kernel, initramfs, disk, scratch, log, timeout, parameters = '' }, onLine) {
   const drive = (file, ...options) => ['-drive', ['if=virtio', 'format=raw', `file=${file}`, ...options].join(',')]
   const options = '-accel tcg,thread=multi -cpu max -smp 2 -m 1024 -no-reboot -display none -nodefaults -serial stdio'
   const args = [
@@ -20,7 +20,7 @@ export async function boot({ kernel, initramfs, disk, scratch, log, timeout }, o
     '-initrd',
     initramfs,
     '-append',
-    'console=ttyS0 quiet panic=-1 loglevel=4',
+    `console=ttyS0 quiet panic=-1 loglevel=4 ${parameters}`,
     ...drive(disk, 'readonly=on'),
     ...drive(scratch, 'cache=none'),
   ]

@@ -42,14 +42,17 @@ async function runOn(name, busybox, disk, folder) {
   writeFileSync(first, initramfs(kernel, busybox, modules))
   rmSync(scratch, { force: true })
   output('mke2fs', ['-q', '-t', 'ext4', '-O', '^has_journal', scratch, '512M'])
-  const machine = { kernel: join(kernel, 'boot', image), initramfs: first, disk, scratch, log: join(folder, 'log'), timeout: 230_000 }
+  const files = { kernel: join(kernel, 'boot', image), initramfs: first, disk, scratch, log: join(folder, 'log') }
+  // systemd is the same under each kernel: one of them is enough.
+  const underSystemd = name === series.at(-1)
+  const machine = { ...files, timeout: 230_000, parameters: underSystemd ? 'box.systemd' : '' }
   const results = []
   let details = []
   // The tests under a shell as the first process, then those under systemd.
-  let ended = 0
+  let left = underSystemd ? 2 : 1
   const said = await boot(machine, (line) => {
     const [, result, test] = /^(ok|not ok|skip) (.+)$/.exec(line) ?? []
-    if (line === 'end') ended += 1
+    if (line === 'end') left -= 1
     else if (result === undefined) details.push(line)
     else {
       results.push({ result, test, details })
@@ -58,7 +61,7 @@ async function runOn(name, busybox, disk, folder) {
   })
   for (const { result, test, details: lines } of results) await report(`Linux ${name}: ${test}`, result, lines)
   await tally.test(`Linux ${name}: the machine runs all tests and turns itself off`, () => {
-    if (ended !== 2) throw new Error([...details, 'the guest ended before its last test', said].join('\n'))
+    if (left > 0) throw new Error([...details, 'the guest ended before its last test', said].join('\n'))
   })
 }
 

@@ -68,10 +68,13 @@ export async function transfer(group: Cgroup, { protocol, streams = 1, size = 14
   return Number(rate)
 }
 
-export async function measure(
-  network: Limits['network'],
-  how: Transfer,
-): Promise<{ readonly rate: number; readonly network: NetworkStats }> {
+export interface Measured {
+  /** In bits a second. */
+  readonly rate: number
+  readonly network: NetworkStats
+}
+
+export async function measure(network: Limits['network'], how: Transfer): Promise<Measured> {
   const group = await create(network)
   return { rate: await transfer(group, how), network: (await group.stats()).network }
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The first process of the guest: mounts what a Linux machine has, runs the tests and makes way for systemd, whose tests turn the machine off.
+# The first process of the guest: mounts what a Linux machine has, runs the tests, and turns it off or makes way for systemd, which does
+# that after its own.
 export PATH=/bin:/usr/bin HOME=/tmp BOX_TEST_EMULATED=1 NO_COLOR=1
 mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -14,4 +15,8 @@ mkswap /dev/zram0 > /dev/null
 swapon /dev/zram0
 cd /tmp
 node --disable-warning=ExperimentalWarning /box/tests.mjs > /dev/ttyS1 2>&1
+if ! grep -q box.systemd /proc/cmdline; then
+  dmesg | tail -30 > /dev/ttyS0
+  poweroff -f
+fi
 exec env -i PATH=/bin:/usr/bin /usr/lib/systemd/systemd --unit=box.service --log-level=notice --log-target=console --show-status=no

@@ -1,9 +1,9 @@
-import { chmodSync, copyFileSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { LayerStore } from '@box/layers'
 import { spawn } from '@box/namespaces'
 import { createRuntime } from '@box/runtime'
 import { Groups } from '../../../packages/cgroups/test/groups.ts'
+import { busyboxImage } from './busybox-image.ts'
 
 const groups = new Groups()
 
@@ -19,15 +19,10 @@ describe('on cgroup v2', () => {
   })
 
   test.each(['auto', 'host'] as const)('a container runs within its limits, userns: %s', async (userns) => {
-    const root = '/data/root'
-    mkdirSync(`${root}/bin`, { recursive: true })
-    copyFileSync('/bin/busybox', `${root}/bin/busybox`)
-    chmodSync(`${root}/bin/busybox`, 0o755)
-    for (const applet of ['sh', 'cat', 'dd', 'sleep']) symlinkSync('busybox', `${root}/bin/${applet}`)
     const store = await LayerStore.open('/data/store')
     const runtime = createRuntime({ store })
     try {
-      const image = await store.create({ add: { '/': root }, tag: 'busybox:1' })
+      const image = await busyboxImage(store)
       const limits = { memory: { max: '32MiB', swap: 0 }, cpus: 0.5, pids: 8 } as const
       const options = { limits, userns }
       const { stdout } = await runtime.run(image, ['sh', '-c', 'echo process $$; cat /proc/self/cgroup'], options)
@@ -37,7 +32,6 @@ describe('on cgroup v2', () => {
     } finally {
       await runtime.close()
       await store.close()
-      rmSync(root, { recursive: true })
     }
   })
 })

@@ -7,6 +7,7 @@ import { Cgroup } from '@box/cgroups'
 export async function abandonScope(): Promise<void> {
   const group = await Cgroup.create('box-groups-abandoned', {}, { systemd: true })
   process.stdout.write(`${group.paths.v2}\n`)
+  process.stdin.resume()
   await once(process.stdin, 'end')
 }
 

@@ -4,7 +4,10 @@ import { existsSync, readFileSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { Cgroup } from '@box/cgroups'
+import { LayerStore } from '@box/layers'
+import { createRuntime } from '@box/runtime'
 import { Groups, until } from '../../../packages/cgroups/test/groups.ts'
+import { busyboxImage } from './busybox-image.ts'
 
 const groups = new Groups()
 const bus = '/run/dbus/system_bus_socket'
@@ -105,6 +108,25 @@ describe('a scope of systemd', () => {
     owner.kill('SIGKILL')
     await gone(folder)
     expect(shown('box-groups-abandoned.scope', 'ActiveState')).toEqual({ ActiveState: 'inactive' })
+  })
+
+  test('a container runs in one', async () => {
+    const store = await LayerStore.open('/data/store-of-scopes')
+    const cgroups: Pick<typeof Cgroup, 'create'> = {
+      create: (unit, limits, options) => Cgroup.create(unit, limits, { ...options, systemd: { slice: 'machine.slice' } }),
+    }
+    const runtime = createRuntime({ store, cgroups })
+    try {
+      const container = await runtime.start(await busyboxImage(store), ['sleep', '60'], { limits: { pids: 8 }, userns: 'host' })
+      const unit = container.cgroup?.unit
+      expect(readFileSync(`/proc/${container.pid}/cgroup`, 'utf8')).toMatch(/^0::\/machine\.slice\/.+\.scope\//)
+      expect(shown(unit, 'ActiveState', 'TasksMax')).toEqual({ ActiveState: 'active', TasksMax: '9' })
+      await container.close()
+      expect(shown(unit, 'LoadState')).toEqual({ LoadState: 'not-found' })
+    } finally {
+      await runtime.close()
+      await store.close()
+    }
   })
 
   test('an ordinary user gets one of its own manager, and none of the system', async () => {
