@@ -314,7 +314,10 @@ export interface ImageSettings {
     readonly createdBy?: string | undefined;
     /** For the image's history. */
     readonly comment?: string | undefined;
-    /** When the image was made. Default: the beginning of 1970, so that the same content gives the same digest. */
+    /**
+     * When the image was made; no file of a layer that is made with it is younger. Default: what SOURCE_DATE_EPOCH of the environment says, in seconds; without it
+     * the beginning of 1970, and files keep their times. The same content gives the same digest.
+     */
     readonly created?: Date | undefined;
 }
 /** Where a layer's content comes from: a folder or file of the caller's. Links in it are kept as links, never followed. */

@@ -130,7 +130,11 @@ asRoot('a root of a copy', () => {
     }
   })
 
-  test('is made, changed and committed by an ordinary user', async () => {
+  test('is made, changed and committed by an ordinary user, to the digest that root gives it and an overlay', async () => {
+    const root = start('copied.ts', [join(folder, 'root')])
+    const ofRoot = await root.line()
+    expect(ofRoot).toMatchObject({ kind: 'copy', digests: [expect.stringMatching(/^sha256:/)] })
+    expect(await root.ended).toBe(0)
     execFileSync('chown', ['65533:65533', folder])
     const program = start('copied.ts', [folder], { uid: 65_533, gid: 65_533 })
     expect(await program.line()).toEqual({
@@ -138,7 +142,7 @@ asRoot('a root of a copy', () => {
       changes: ['added /etc/added', 'removed /etc/kept', 'modified /etc/new'],
       maps: [{ containerId: 0, hostId: 65_533, size: 1 }],
       again: ['added', 'new'],
-      digests: 1,
+      digests: Object(ofRoot).digests,
     })
     expect(await program.ended).toBe(0)
     expect(lstatSync(join(folder, 'store/containers')).uid).toBe(65_533)

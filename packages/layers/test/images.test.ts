@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { digestOf, layout, mediaTypes } from '@box/oci'
@@ -31,6 +31,28 @@ afterEach(async () => {
 })
 
 linux('images', () => {
+  test('SOURCE_DATE_EPOCH dates an image and its files, what the caller says goes before it, and one that is no time is refused', async () => {
+    const make = async (created?: Date) => {
+      const image = await store.create({ add: { '/app': join(folder, 'files') }, config: created === undefined ? {} : { created } })
+      const times = (await store.files(image)).list().map(({ mtime }) => mtime.getTime() / 1000)
+      return { digest: image.digest, created: image.config.created, latest: Math.max(...times) }
+    }
+    process.env['SOURCE_DATE_EPOCH'] = '1000000000'
+    try {
+      const dated = await make()
+      expect(dated).toMatchObject({ created: '2001-09-09T01:46:40.000Z', latest: 1_000_000_000 })
+      await utimes(join(folder, 'files/bin/tool'), 1_700_000_000, 1_700_000_000)
+      expect(await make()).toEqual(dated)
+      expect(await make(new Date(5000))).toMatchObject({ created: '1970-01-01T00:00:05.000Z', latest: 5 })
+      for (const wrong of ['yesterday', '-1', '1e3', '9'.repeat(20)]) {
+        process.env['SOURCE_DATE_EPOCH'] = wrong
+        await expect(make()).rejects.toMatchObject({ code: 'ERR_BOX_INVALID_ARGUMENT' })
+      }
+    } finally {
+      delete process.env['SOURCE_DATE_EPOCH']
+    }
+  })
+
   test('the same files and settings give the same image', async () => {
     const options = { add: { '/opt/app': join(folder, 'files') }, config: { cmd: ['/opt/app/bin/tool'] } }
     const first = await store.create({ ...options, tag: 'first' })

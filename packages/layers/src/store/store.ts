@@ -21,6 +21,7 @@ import { exportImage, nameOf } from '../images/export.ts'
 import { withSource } from '../images/import.ts'
 import { loadImage } from '../images/load.ts'
 import { pullAgain } from '../images/layer-files.ts'
+import { dated } from '../images/source-date.ts'
 import { packLayer, type Packing } from '../images/pack.ts'
 import { copyBlob, copyGraph } from '../images/transfer.ts'
 import type { LayerStore, Pruned, StoreUsage, Verification } from '../layer-store.ts'
@@ -174,8 +175,9 @@ export class Store implements LayerStore {
   async create(options: CreateOptions): Promise<Image> {
     return await systemCalls(async () => {
       refuseUnknownOptions('create', options, names.createOptions)
-      const { from, add = {}, layers: ready = [], compression, config = {}, platform, tag, signal } = options
-      refuseUnknownOptions('config of an image', config, names.imageSettings)
+      const { from, add = {}, layers: ready = [], compression, config: given = {}, platform, tag, signal } = options
+      refuseUnknownOptions('config of an image', given, names.imageSettings)
+      const config = dated(given)
       const base = from === undefined ? undefined : await this.#image(from, platform)
       checkPlatform(base, platform)
       const layers: NewLayer[] = []
@@ -285,7 +287,8 @@ export class Store implements LayerStore {
   async commit(root: MountedRoot, options: CommitOptions = {}): Promise<Image> {
     return await systemCalls(async () => {
       refuseUnknownOptions('commit', options, names.commitOptions)
-      const { tag, signal, compression, ...settings } = options
+      const { tag, signal, compression, ...given } = options
+      const settings = dated(given)
       if (!(root instanceof LayeredRoot) || !this.#roots.has(root))
         throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'the root was not mounted by this store, or is closed')
       const { written, image } = root.parts()
