@@ -13,7 +13,7 @@ use box_archive::limits::Limits;
 use box_archive::pack::Options;
 use box_archive::tar::Kind;
 use support::lister::read;
-use support::{Folder, Numbers, Tar, fuzz_rounds, open};
+use support::{Folder, Numbers, Tar, open};
 
 fn stored(place: &Folder, name: &str, bytes: &[u8]) -> StoredLayer {
     fs::write(place.join(name), bytes).unwrap();
@@ -176,7 +176,7 @@ fn damaged_layers_are_errors_with_a_code_and_never_a_panic() {
     let place = Folder::new();
     let tar = Tar::new().folder("d").file("d/a", b"content").symlink("l", "d/a").link("h", "d/a").file("d/.wh.x", b"").end();
     let mut numbers = Numbers(7);
-    for round in 0..fuzz_rounds(300) {
+    for round in 0..300 {
         let mut bytes = tar.clone();
         for _ in 0..=numbers.below(4) {
             let place = numbers.below(bytes.len());
