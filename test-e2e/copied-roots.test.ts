@@ -1,13 +1,17 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { LayerStore } from '@box/layers'
 import { spawn } from '@box/namespaces'
+import { createRuntime } from '@box/runtime'
 import fs from 'fs-extra'
 
 import { useWorkplace } from './support/workplace.ts'
 
 const asRoot = process.geteuid?.() === 0 ? describe : describe.skip
-const program = path.join(path.dirname(fileURLToPath(import.meta.url)), 'programs/copied-root.mjs')
+const here = path.dirname(fileURLToPath(import.meta.url))
+const program = path.join(here, 'programs/copied-root.mjs')
+const tour = path.join(here, '../examples/mini-runtime')
 
 asRoot('where overlayfs cannot be had', () => {
   const workplace = useWorkplace()
@@ -30,4 +34,34 @@ asRoot('where overlayfs cannot be had', () => {
     const made = { kind: expected, changes: ['added /etc/added', 'modified /etc/motd'], layers: 2, left: [] }
     expect(JSON.parse(stdout)).toEqual(expected === 'copy' ? made : { code: expected, left: [] })
   })
+
+  test('containers run in copies, with ids of their own, also in memory, and what they wrote is committed as id 0 has it', async () => {
+    const rootfs = path.join(workplace.folder, 'rootfs')
+    const { copyPrograms, makeSkeleton } = await import(path.join(tour, 'programs.mjs'))
+    await makeSkeleton(rootfs)
+    await copyPrograms(rootfs, ['sh', 'id', 'cat', 'stat'])
+    const store = await LayerStore.open(path.join(workplace.folder, 'store'), { durability: 'none' })
+    const runtime = createRuntime({ store })
+    process.env['BOX_DENY'] = 'overlay'
+    try {
+      const image = await store.create({ add: { '/': rootfs } })
+      for (const limits of [{}, { disk: '256MiB' }] as const) {
+        const container = await runtime.start(image, ['sh', '-c', 'echo "$(id -u)" > /who; cat /proc/self/uid_map'], { limits })
+        expect([container.root.kind, container.root.upperKind]).toEqual(['copy', 'disk' in limits ? 'tmpfs' : 'disk'])
+        let map = ''
+        for await (const chunk of container.stdout) map += chunk
+        expect(map.trim().split(/\s+/)[1]).not.toBe('0')
+        expect((await container.exited).exitCode).toBe(0)
+        const next = await store.commit(container.root)
+        const written = (await store.files(next)).list().find(({ path: name }) => name === '/who')
+        expect(written).toMatchObject({ uid: 0, gid: 0, size: 2 })
+        await container.close()
+      }
+      await expect(runtime.run(image, ['sh', '-c', 'echo > /x'], { readOnly: true })).rejects.toThrow('Read-only file system')
+    } finally {
+      delete process.env['BOX_DENY']
+      await runtime.close()
+      await store.close()
+    }
+  }, 60_000)
 })

@@ -418,7 +418,7 @@ export interface MountOptions {
     /**
      * How the root is made. `overlay`: by overlayfs, or not at all. `copy`: of a copy of the image's files, which share their blocks with the layers where the
      * store's file system can (FICLONE in ioctl_ficlonerange(2): XFS, Btrfs); where not even a bind mount may be made, the root's `fd` is the folder itself.
-     * Default: `overlay`, and where overlayfs is not there, is refused, or does not take so many layers, `copy`. `kind` of the root says which it became.
+     * Default: `overlay`, and where overlayfs is not there (or `BOX_DENY` of the environment names `overlay`), is refused, or does not take so many layers, `copy`. `kind` of the root says which it became.
      */
     readonly kind?: 'overlay' | 'copy' | undefined;
     /** Nothing can be written. Default: false. */

@@ -77,6 +77,8 @@ export async function mountRoot(
 async function overlayRoot(request: Request): Promise<LayeredRoot> {
   const { context, image, lowers, like, options, closed } = request
   const { privileges, empty } = context
+  if (takenForAbsent('overlay'))
+    throw new BoxError('ERR_BOX_UNSUPPORTED', 'overlayfs is taken for absent', { hint: 'BOX_DENY in the environment names it' })
   if (lowers.length > mostLayers)
     throw new BoxError('ERR_BOX_UNSUPPORTED', `an overlay has at most ${mostLayers} layers, and the image ${lowers.length}`, {
       hint: 'squash the image, or a range of its layers, or mount it with kind: "copy"',
@@ -183,6 +185,11 @@ async function placeOnDisk({ containers, newName, privileges }: MountContext): P
 /** What is in memory goes with its last descriptor. */
 async function placeInMemory(size: number): Promise<Place> {
   return { kind: 'tmpfs', fd: await nativeCall((core) => core.mountTmpfs(size, 0o755)), path: undefined, remove: async () => undefined }
+}
+
+/** Whether `BOX_DENY` of the environment names a feature: what goes on without it can be tried out on a machine that has it. */
+function takenForAbsent(feature: 'overlay'): boolean {
+  return (process.env['BOX_DENY'] ?? '').split(',').includes(feature)
 }
 
 /** overlayfs takes no notice of an opaque root folder: what lies below one is left out. */
