@@ -81,6 +81,18 @@ asRoot('a root of a copy', () => {
     await store.close()
   })
 
+  test('that does not fit is an error that says so, and is gone', async () => {
+    const store = await LayerStore.open(join(folder, 'store'))
+    await putImage(store, [tar([{ name: 'large', content: Buffer.alloc(1024 * 1024, 'x') }])], 'base')
+    await expect(store.mount('base', { kind: 'copy', upper: { tmpfs: '256KiB' } })).rejects.toMatchObject({
+      errno: 'ENOSPC',
+      path: 'large',
+    })
+    const root = await store.mount('base', { kind: 'copy', upper: { tmpfs: '2MiB' } })
+    await root.close()
+    await store.close()
+  })
+
   test('commits to the same digest as an overlay', async () => {
     const store = await LayerStore.open(join(folder, 'store'))
     await putImage(store, layers, 'base')

@@ -80,7 +80,8 @@ export class ImageNames {
     for (const blob of below) {
       const found = await images.stat(blob.digest)
       if (found?.size === blob.size || (found === undefined && (blob.urls?.length ?? 0) > 0)) continue
-      if (layerCompression(blob.mediaType) === undefined || (await layers.unpackedFrom(blob.digest)) === undefined)
+      // Bytes of another size are not the ones that the image means.
+      if (found !== undefined || layerCompression(blob.mediaType) === undefined || (await layers.unpackedFrom(blob.digest)) === undefined)
         throw new BoxError('ERR_BOX_BLOB_ABSENT', `${blob.digest} (${blob.mediaType}) is not there, and ${digest} needs it`)
       isComplete = false
     }
