@@ -9,11 +9,11 @@ import { digestOf, type ImageLayout, mediaTypes } from '@box/oci'
 
 const run = promisify(execFile)
 
-/** An image of two layers, the first one larger than a socket's buffers. */
-export async function makeImage(store: ImageLayout): Promise<string> {
+/** An image of layers with so many bytes, by default of two, the first one larger than a socket's buffers. */
+export async function makeImage(store: ImageLayout, sizes: readonly number[] = [3_000_000, 1000]): Promise<string> {
   const layers = []
   const diffIds = []
-  for (const size of [3_000_000, 1000]) {
+  for (const size of sizes) {
     const archive = await archiveOf(store.path, randomBytes(size))
     diffIds.push(digestOf(archive))
     layers.push(await put(store, mediaTypes.layerGzip, gzipSync(archive)))

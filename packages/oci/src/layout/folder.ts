@@ -122,7 +122,8 @@ export class LayoutFolder {
       throw error
     }
     const foreign = names.find((name) => !own.has(name))
-    if (foreign !== undefined) throw this.#invalid(`it has no file oci-layout, but ${JSON.stringify(foreign)}`)
+    // Another process may have made the layout since, and put its own beside it.
+    if (foreign !== undefined && !(await this.check())) throw this.#invalid(`it has no file oci-layout, but ${JSON.stringify(foreign)}`)
   }
 
   /** The first writer of a layout decides by which mechanism it is locked. */
