@@ -64,7 +64,7 @@ export const stages = [
     budget: 180,
     counts: 'jest',
     leaks: true,
-    peers: { BOX_CRANE: 'crane', BOX_DISTRIBUTION: 'distribution' },
+    peers: { BOX_CRANE: 'crane', BOX_DISTRIBUTION: 'distribution', BOX_COSIGN: 'cosign' },
     command: ['jest', '--roots', 'test-e2e/peers', '--runInBand'],
   },
   {
