@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { BoxError, type CgroupTarget } from '@box/core'
+import { BoxError, refuseUnknownOptions, type CgroupTarget } from '@box/core'
 import { applyAll } from './apply.ts'
 import { checkLimits } from './check.ts'
 import { compile } from './compile.ts'
@@ -17,6 +17,7 @@ import type { Limits } from './limits.ts'
 import { leave, moveProcess } from './move.ts'
 import { checkName, markName, thisProcess } from './names.ts'
 import { Bandwidth, notCounted } from './network.ts'
+import { cgroupOptions, eventOptions, openOptions, systemdOptions, watchOptions } from './option-names.ts'
 import { foldersOf, targetOf, type Places } from './places.ts'
 import { readStats } from './read-stats.ts'
 import { removePlaces, tryRemove } from './remove.ts'
@@ -90,7 +91,9 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
    *   group then.
    */
   static async create(name: string, limits: Limits = {}, options: CgroupOptions = {}): Promise<Cgroup> {
+    refuseUnknownOptions('Cgroup.create', options, cgroupOptions)
     const { parent, controllers, temporary = false, moveSelf = false, systemd = false } = options
+    if (typeof systemd === 'object') refuseUnknownOptions('systemd', systemd, systemdOptions)
     const host = thisHost()
     const checked = checkLimits(limits)
     if (systemd !== false && parent !== undefined)
@@ -144,6 +147,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     name: string,
     options: { readonly parent?: string | Cgroup | undefined; readonly own?: boolean | undefined } = {},
   ): Promise<Cgroup> {
+    refuseUnknownOptions('Cgroup.open', options, openOptions)
     const { parent, own = false } = options
     const host = thisHost()
     const places = openPlaces(host, name, parent instanceof Cgroup ? parent.#places : parent)
@@ -226,6 +230,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
    * @throws BoxError `ERR_BOX_INVALID_ARGUMENT`.
    */
   async *watch(options: { readonly interval?: number; readonly signal?: AbortSignal | undefined } = {}): AsyncGenerator<Stats, void, void> {
+    refuseUnknownOptions('watch', options, watchOptions)
     const { interval = 1000, signal } = options
     if (!Number.isFinite(interval) || interval < 1)
       throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${interval} is not an interval in milliseconds`)
@@ -256,6 +261,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     } = {},
   ): AsyncGenerator<CgroupEvent, void, void> {
     this.#checkOpen()
+    refuseUnknownOptions('events', options, eventOptions)
     const { signal } = options
     const ended = this.#ended()
     const events = eventsOf(this.#places, options, signal === undefined ? ended : AbortSignal.any([ended, signal]), this.#memoryGroup())

@@ -1,4 +1,5 @@
 import { checkLimits } from '../src/check.ts'
+import { Cgroup } from '../src/index.ts'
 import type { Limits } from '../src/limits.ts'
 
 /** What a program in JavaScript may give. */
@@ -57,4 +58,12 @@ test('limits of numbers and words are checked once, and each time that they are 
   checkLimits({ memory })
   memory.max = -1
   expect(() => checkLimits({ memory })).toThrow(/memory/)
+})
+
+test('a misspelt option is refused by its name, before anything is made', async () => {
+  const misspelt: object = { systemd: { slices: 'machine.slice' } }
+  await expect(Cgroup.create('box-groups-misspelt', {}, misspelt)).rejects.toMatchObject({ code: 'ERR_BOX_INVALID_ARGUMENT' })
+  const other: object = { temporal: true }
+  await expect(Cgroup.create('box-groups-misspelt', {}, other)).rejects.toMatchObject({ code: 'ERR_BOX_INVALID_ARGUMENT' })
+  await expect(Cgroup.open('box-groups-misspelt', other)).rejects.toMatchObject({ code: 'ERR_BOX_INVALID_ARGUMENT' })
 })
