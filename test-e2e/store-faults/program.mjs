@@ -69,7 +69,7 @@ async function faultRounds(store, source) {
   const [image] = source.names
   const count = await countCalls(store, source, image)
   const met = {}
-  for (let round = 0; round < pulls / 10; round += 1) {
+  for (let round = 0; round < pulls / 16; round += 1) {
     const fault = random.pick(['EIO', 'EIO', 'ENOSPC', 'SIGKILL', 'SIGKILL'])
     const chosen = { image, at: 1 + random.below(count), fault, lasting: random.chance(0.5) }
     try {
