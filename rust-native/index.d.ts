@@ -367,6 +367,8 @@ export interface LayerOptions {
   devices?: 'make' | 'skip' | 'error'
   /** The layers below, unpacked, topmost first: for what depends on them. */
   lowerFds?: Array<number>
+  /** What becomes of hard links to files that are neither in the layer nor in those below: an error (default), or left out and named in `lowerLinks`. */
+  missingLinks?: 'error' | 'note'
   /** Limits against hostile input. */
   limits?: LayerLimits
 }

@@ -50,10 +50,7 @@ interface Row {
 
 const passwd = [dir('etc'), file('etc/passwd')]
 
-/**
- * The same attacks as containerd is tested with. Where it lets something pass that has two meanings, it is refused here, and so is a hard link to a file that
- * only a layer below has.
- */
+/** The same attacks as containerd is tested with. Where it lets something pass that has two meanings, it is refused here. */
 const rows: readonly Row[] = [
   {
     name: 'SymlinkAbsolute',
@@ -129,16 +126,19 @@ const rows: readonly Row[] = [
     name: 'SymlinkOverrideDirectory',
     below: [...passwd, dir('localetc')],
     entries: [symlink('localetc', '/etc'), link('/localetc/localpasswd', '/etc/passwd')],
+    same: ['etc/localpasswd', 'etc/passwd'],
   },
   {
     name: 'SymlinkOverrideDirectoryRelative',
     below: [...passwd, dir('localetc')],
     entries: [symlink('localetc', '../../etc'), link('/localetc/localpasswd', '/etc/passwd')],
+    same: ['etc/localpasswd', 'etc/passwd'],
   },
   {
     name: 'DirectoryOverrideSymlink',
     below: [...passwd, symlink('localetc', '/etc')],
     entries: [dir('/localetc/'), link('/localetc/localpasswd', '/etc/passwd')],
+    same: ['localetc/localpasswd', 'etc/passwd'],
   },
   {
     name: 'DirectoryOverrideSymlinkAndHardlink',
@@ -216,6 +216,21 @@ asRoot('attacks that containerd is tested with', () => {
     } finally {
       await root.close()
     }
+  })
+})
+
+asRoot('hard links into lower layers', () => {
+  test('lead to the file of the image that the layer is part of, and nowhere in others', async () => {
+    const layer = tar([link('again', 'etc/passwd')])
+    await putImage(store, [tar(passwd), layer], 'image')
+    const root = await store.mount('image')
+    expect(await root.readFile('/again', 'utf8')).toBe('inside')
+    expect(inode(root, 'again')).toBe(inode(root, 'etc/passwd'))
+    await root.close()
+    await expect(putImage(store, [layer], 'alone')).rejects.toMatchObject({ code: 'ERR_BOX_LAYER_INVALID' })
+    await putImage(store, [tar([file('other')]), layer], 'wrong')
+    await expect(store.mount('wrong')).rejects.toMatchObject({ code: 'ERR_BOX_LAYER_INVALID' })
+    expect((await store.list()).map(({ name }) => name)).toEqual(['image', 'wrong'])
   })
 })
 

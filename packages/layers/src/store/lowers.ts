@@ -18,10 +18,17 @@ export async function lowersOf(layers: UnpackedLayers, image: Image): Promise<re
         'ERR_BOX_DIGEST_MISMATCH',
         `the layer ${descriptor.digest} does not have the diffID ${diffID} that the configuration names`,
       )
+    if (index === 0) refuseLowerLinks(lower, descriptor)
     const chainID = chain[index]
     const dependent = lower.record.dependsOnParent && index > 0 && chainID !== undefined
     lowers.unshift(dependent ? await layers.unpackAbove(chainID, descriptor, lowers) : lower)
   }
   // overlayfs takes no folder twice. Of equal layers the uppermost has the say over all that the others hold.
   return lowers.filter(({ path }, index) => lowers.findIndex((other) => other.path === path) === index)
+}
+
+/** The lowest layer of an image has nothing to link to. @throws BoxError `ERR_BOX_LAYER_INVALID` */
+export function refuseLowerLinks({ record }: LowerLayer, { digest }: Descriptor): void {
+  if (record.lowerLinks === true)
+    throw new BoxError('ERR_BOX_LAYER_INVALID', `${digest} is the lowest layer, and a hard link in it leads to a file that is not there`)
 }

@@ -14,6 +14,7 @@ import { descriptorsBelow } from '../images/transfer.ts'
 import { largestFirst, sideBySide } from '../side-by-side.ts'
 import type { Durable } from '../unpacked/durable.ts'
 import type { UnpackedLayers } from '../unpacked/layers.ts'
+import { refuseLowerLinks } from './lowers.ts'
 import type { UnpackedNames } from './unpacked-names.ts'
 
 /** What names are given with. */
@@ -102,6 +103,9 @@ async function checkLayers(images: ImageLayout, layers: UnpackedLayers, descript
         `the layer ${blob.digest} has the diffID ${found}, not ${diffID} as the configuration says`,
       )
   }
+  const [lowest] = image?.layers ?? []
+  const unpacked = lowest === undefined ? undefined : await layers.find(lowest.diffID)
+  if (lowest !== undefined && unpacked !== undefined) refuseLowerLinks(unpacked, lowest.descriptor)
   return image?.layers.map(({ diffID }) => diffID) ?? []
 }
 

@@ -225,7 +225,14 @@ export class UnpackedLayers {
       if (file === undefined || directory === undefined) throw new BoxError('ERR_BOX_STATE', 'nothing was opened')
       const { digest, size } = blob
       return await nativeCallIn(stage.ids, (core) =>
-        core.unpackFile(file, { ...stage.options, directoryFd: directory, digest, size, lowerFds: below }),
+        core.unpackFile(file, {
+          ...stage.options,
+          directoryFd: directory,
+          digest,
+          size,
+          lowerFds: below,
+          missingLinks: below.length > 0 ? 'error' : 'note',
+        }),
       )
     } finally {
       await Promise.all(opened.map((handle) => handle.close()))
@@ -245,6 +252,7 @@ export class UnpackedLayers {
       rootEntry: tar.rootEntry,
       rootOpaque: tar.rootOpaque,
       dependsOnParent: tar.dependsOnParent,
+      lowerLinks: tar.lowerLinks.length > 0,
       opaqueMarks: tar.opaques === 0 ? ['trusted', 'user'] : tar.opaqueMarks,
       bootId: this.#context.durable.bootId,
       durable: false,

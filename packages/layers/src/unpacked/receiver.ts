@@ -107,7 +107,15 @@ class ArrivingLayer implements Receiving {
     try {
       this.#unpacker = nativeSync(({ LayerUnpacker, within }) => {
         const start = (): Unpacker =>
-          LayerUnpacker.start({ ...stage.options, directoryFd: directory.fd, blobFd: this.#staged.fd, resumeSize: kept, digest, size })
+          LayerUnpacker.start({
+            ...stage.options,
+            directoryFd: directory.fd,
+            blobFd: this.#staged.fd,
+            resumeSize: kept,
+            digest,
+            size,
+            missingLinks: 'note',
+          })
         return stage.ids === undefined ? start() : within(stage.ids.fd, start)
       })
     } finally {

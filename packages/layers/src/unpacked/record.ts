@@ -22,6 +22,8 @@ export interface LayerRecord {
   readonly rootOpaque: boolean
   /** The tree would be another above other layers: for a place above some it is unpacked again, above those. */
   readonly dependsOnParent: boolean
+  /** Hard links of the tar lead to files of layers below: it cannot be the lowest. Not there: they do not. */
+  readonly lowerLinks?: boolean
   /** The marks that all its opaque folders have: with others it cannot be mounted. */
   readonly opaqueMarks: readonly string[]
   /** The boot of the machine in which the tree was written. From another one only what was made durable is believed. */
@@ -65,6 +67,7 @@ function isRecord(value: unknown): value is LayerRecord {
     typeof record.bootId === 'string' &&
     counts.every((count) => Number.isSafeInteger(count)) &&
     flags.every((flag) => typeof flag === 'boolean') &&
+    ['boolean', 'undefined'].includes(typeof record.lowerLinks) &&
     Array.isArray(record.opaqueMarks) &&
     record.opaqueMarks.every((mark) => typeof mark === 'string')
   )

@@ -50,6 +50,15 @@ pub enum Devices {
     Refuse,
 }
 
+/// What becomes of a hard link to a file that is neither in the layer nor in those below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingLinks {
+    /// It is an error.
+    Refuse,
+    /// It is left out and named in the report: the layers below, which are not known yet, may have the file.
+    Note,
+}
+
 /// How a layer is unpacked.
 #[derive(Debug)]
 pub struct Options {
@@ -63,6 +72,8 @@ pub struct Options {
     pub opaque: Marks,
     /// The layers below, unpacked, the topmost first.
     pub lowers: Vec<OwnedFd>,
+    /// Hard links to what is not there.
+    pub missing_links: MissingLinks,
     /// Limits.
     pub limits: Limits,
 }
@@ -101,6 +112,7 @@ pub struct Unpacker {
     ids: Ids,
     devices: Devices,
     lowers: Lowers,
+    missing_links: MissingLinks,
     limits: Limits,
     /// Effective user and group of who unpacks.
     maker: (u32, u32),
@@ -120,7 +132,7 @@ pub struct Unpacker {
 impl Unpacker {
     /// Begins.
     pub fn new(options: Options) -> Result<Self> {
-        let Options { folder, ids, devices, opaque, lowers, limits } = options;
+        let Options { folder, ids, devices, opaque, lowers, missing_links, limits } = options;
         let root = tree::open_folder(folder.as_fd(), b".")?;
         let mode = rustix::fs::fstat(&root).syscall("fstat")?.st_mode;
         if mode & 0o2000 != 0 {
@@ -131,6 +143,7 @@ impl Unpacker {
             ids,
             devices,
             lowers: Lowers::new(lowers),
+            missing_links,
             limits,
             maker: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
             folders: HashMap::new(),

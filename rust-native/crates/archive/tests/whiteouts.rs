@@ -107,7 +107,13 @@ fn what_depends_on_lower_layers_is_taken_from_them() {
     // What a layer between hides is not there.
     let hidden = place.sub("hidden");
     let failure = unpack_in(above(&hidden), &Tar::new().link("new", "gone").end(), 512).unwrap_err();
-    assert_eq!(failure.step.as_deref(), Some("hard link into a lower layer"));
+    assert_eq!(failure.step.as_deref(), Some("a hard link leads to nothing"));
+    // Alone it can only be noted.
+    let alone = place.sub("alone");
+    let note = box_archive::unpack::Options { missing_links: box_archive::unpack::MissingLinks::Note, ..options(&alone) };
+    let report = unpack_in(note, &Tar::new().file("own", b"x").link("new", "gone").end(), 512).unwrap();
+    assert!(report.depends_on_parent && report.lower_links == ["new"]);
+    assert!(alone.join("own").exists() && !alone.join("new").exists());
 }
 
 struct Mounted<'path>(&'path Path);

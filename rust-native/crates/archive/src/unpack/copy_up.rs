@@ -5,9 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use box_kernel::{Failure, Result, SyscallContext};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
 
-use super::Unpacker;
 use super::entries::timestamps;
 use super::resolve::Parent;
+use super::{MissingLinks, Unpacker};
 use crate::failure::invalid;
 use crate::lowers::Found;
 use crate::overlay::name_only;
@@ -16,12 +16,16 @@ use crate::tree::stat;
 use crate::xattrs;
 
 impl Unpacker {
-    /// Copies the target of a hard link up, with the folders above it, and says where it is now.
-    pub(super) fn copy_up(&mut self, entry: &Entry, parents: &[Vec<u8>], name: &[u8]) -> Result<(Parent, Stat)> {
+    /// Copies the target of a hard link up, with the folders above it, and says where it is now; nothing where the link is only noted.
+    pub(super) fn copy_up(&mut self, entry: &Entry, parents: &[Vec<u8>], name: &[u8]) -> Result<Option<(Parent, Stat)>> {
         let mut path = parents.to_vec();
         path.push(name.to_vec());
         let Some(found) = self.lowers.find(&path)? else {
-            return Err(invalid(&entry.path, "hard link into a lower layer"));
+            if self.missing_links == MissingLinks::Note {
+                self.note_lower(entry.path.clone());
+                return Ok(None);
+            }
+            return Err(invalid(&entry.path, "a hard link leads to nothing"));
         };
         if found.kind() == FileType::Directory {
             return Err(invalid(&entry.path, "a hard link leads to a folder"));
@@ -30,7 +34,7 @@ impl Unpacker {
         self.copy(&found, place.as_fd(), name)?;
         self.note_lower(entry.path.clone());
         let stat = stat(place.as_fd(), name)?;
-        Ok((place, stat))
+        Ok(Some((place, stat)))
     }
 
     fn copy(&mut self, found: &Found, parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {

@@ -127,7 +127,10 @@ impl Unpacker {
         };
         let (place, stat) = match present {
             Some(present) => present,
-            None => self.copy_up(entry, parents, target_name)?,
+            None => match self.copy_up(entry, parents, target_name)? {
+                Some(copied) => copied,
+                None => return Ok(()),
+            },
         };
         if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
             return Err(invalid(&entry.path, "a hard link leads to a folder"));

@@ -3,7 +3,7 @@
 use box_archive::limits::Limits;
 use box_archive::overlay::Marks;
 use box_archive::pipeline::{self, Blob, Layer, LayerWriter};
-use box_archive::unpack::{Devices, Ids, Options};
+use box_archive::unpack::{Devices, Ids, MissingLinks, Options};
 use box_kernel::Result;
 use napi::Env;
 use napi::bindgen_prelude::{Either, Object, PromiseRaw};
@@ -57,6 +57,9 @@ pub struct LayerOptions {
     pub devices: Option<String>,
     /// The layers below, unpacked, topmost first: for what depends on them.
     pub lower_fds: Option<Vec<i32>>,
+    /// What becomes of hard links to files that are neither in the layer nor in those below: an error (default), or left out and named in `lowerLinks`.
+    #[napi(ts_type = "'error' | 'note'")]
+    pub missing_links: Option<String>,
     /// Limits against hostile input.
     pub limits: Option<LayerLimits>,
 }
@@ -175,6 +178,7 @@ fn read_options(given: &LayerOptions) -> Result<pipeline::LayerOptions> {
     let squash = options::choice("ids", given.ids.as_deref(), &[("keep", false), ("squash", true)])?.unwrap_or(false);
     let shift = options::small("idShift", given.id_shift)?.unwrap_or(0);
     let devices = [("make", Devices::Make), ("skip", Devices::Skip), ("error", Devices::Refuse)];
+    let links = [("error", MissingLinks::Refuse), ("note", MissingLinks::Note)];
     let marks = [
         ("trusted", Marks { trusted: true, user: false }),
         ("user", Marks { trusted: false, user: true }),
@@ -193,6 +197,7 @@ fn read_options(given: &LayerOptions) -> Result<pipeline::LayerOptions> {
             devices: options::choice("devices", given.devices.as_deref(), &devices)?.unwrap_or(Devices::Make),
             opaque: options::choice("opaque", given.opaque.as_deref(), &marks)?.unwrap_or(both),
             lowers: given.lower_fds.iter().flatten().map(|fd| options::own(*fd)).collect::<Result<_>>()?,
+            missing_links: options::choice("missingLinks", given.missing_links.as_deref(), &links)?.unwrap_or(MissingLinks::Refuse),
             limits: read_limits(given.limits.as_ref())?,
         },
         namespace: within::chosen(),
