@@ -268,6 +268,9 @@ export interface GroupAlarmEvent {
   count: number
 }
 
+/** Gives a filter's listener to the program that listens at a unix socket, with a state in front. */
+export declare function handOverListener(fd: number, path: string, state: string): Promise<void>
+
 /** Hashes a file from its start to its end, whatever its position. Default sha256. */
 export declare function hashFile(fd: number, algorithm?: 'sha256' | 'sha512'): Promise<FileDigest>
 
@@ -575,7 +578,7 @@ export interface ProcessEvent {
   id: number
   /** Which of them. */
   kind: 'offered' | 'started' | 'failed' | 'exited'
-  /** With `started`: the process. */
+  /** With `started` and `offered`: the process. */
   pid?: number
   /** With `started`: a pidfd, now the receiver's. */
   pidfd?: number

@@ -387,7 +387,7 @@ import type { Capabilities, CapabilityName } from './capabilities.ts';
 import type { Landlock } from './landlock.ts';
 import type { Device, Mount, Propagation } from './mounts.ts';
 import type { IoPriority, MemoryPolicy, Scheduler } from './scheduling.ts';
-import type { SeccompProfile, SystemCallHandler } from './seccomp.ts';
+import type { SeccompProfile, SystemCallAgent, SystemCallHandler } from './seccomp.ts';
 /** The kinds of namespace, by the names of the runtime specification (config-linux.md, "Namespaces"; namespaces(7)). */
 export type NamespaceKind = 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup' | 'time';
 /** A namespace held by a descriptor, as `Namespace` does. The descriptor stays the giver's. */
@@ -523,9 +523,10 @@ export interface SpawnOptions {
     readonly seccomp?: SeccompProfile | undefined;
     /**
      * Answers the calls that `seccomp` marks with `SCMP_ACT_NOTIFY`. Where it fails, or the caller ends, such a call fails, too. As long as a
-     * process has the filter it is asked; `close()` of the handle ends that.
+     * process has the filter it is asked; `close()` of the handle ends that. An agent is another program that answers: it has the listener then,
+     * and a process whose agent cannot be reached is not started.
      */
-    readonly onSystemCall?: SystemCallHandler | undefined;
+    readonly onSystemCall?: SystemCallHandler | SystemCallAgent | undefined;
     /** The environment. Default: only `PATH`, with the usual folders; nothing is inherited unless it is given. */
     readonly env?: Readonly<Record<string, string | undefined>> | undefined;
     /** The working directory, inside the root. Default: `/` with a `root`, else the caller's. */
@@ -995,6 +996,20 @@ export type SystemCallAnswer = 'continue' | {
     readonly fd: number;
     readonly closeOnExec?: boolean | undefined;
 };
+/**
+ * A program that answers system calls in the caller's place (runtime-spec config-linux.md, "Seccomp"). For each process it is connected to once,
+ * and gets the container process state as JSON, with the listener of the filter (seccomp_unotify(2)) beside it (SCM_RIGHTS).
+ */
+export interface SystemCallAgent {
+    /** The path of its unix socket (SOCK_STREAM). */
+    readonly listenerPath: string;
+    /** `metadata` of the state. Default: none. */
+    readonly listenerMetadata?: string | undefined;
+    /** What the state says of the container (runtime.md, "State"). Default: empty, and none. */
+    readonly id?: string | undefined;
+    readonly bundle?: string | undefined;
+    readonly annotations?: Readonly<Record<string, string>> | undefined;
+}
 /** Answers a system call. Where it throws, rejects or answers with something else the call fails with EPERM. */
 export type SystemCallHandler = (call: SystemCall) => SystemCallAnswer | Promise<SystemCallAnswer>;
 

@@ -336,7 +336,7 @@ import type { RuntimeConfig } from '@box/oci';
 import type { ExecOptions, StartOptions } from './options.ts';
 /** Options of `start` and of `exec`, as a configuration says them. */
 export interface ProcessOptions {
-    readonly start: Pick<StartOptions, 'scheduler' | 'ioPriority' | 'memoryPolicy' | 'personality' | 'seccomp'>;
+    readonly start: Pick<StartOptions, 'scheduler' | 'ioPriority' | 'memoryPolicy' | 'personality' | 'seccomp' | 'onSystemCall'>;
     readonly exec: Pick<ExecOptions, 'cpuAffinity'>;
 }
 /**
@@ -344,8 +344,8 @@ export interface ProcessOptions {
  * `ioPriority` and `execCPUAffinity` of its process (config.md, "Linux Process"), `memoryPolicy`, `personality` and `seccomp` (config-linux.md).
  * The rest of it is not read. A command that is started with `exec` is born in the container's cgroup: `execCPUAffinity.initial`, of the time
  * before it is in there, holds for nothing.
+ * `listenerPath` is the agent of `onSystemCall`; its state has no `bundle` and no `annotations` unless they are added to that.
  * @throws BoxError `ERR_BOX_UNSUPPORTED` for what no kernel has (SCHED_ISO), for utilization clamps, of which the specification has no values,
- * for flags of a personality, and for `listenerPath`: give `onSystemCall` instead; `ERR_BOX_INVALID_ARGUMENT` for a list of processors or nodes
- * that is none.
+ * and for flags of a personality; `ERR_BOX_INVALID_ARGUMENT` for a list of processors or nodes that is none.
  */
 export declare function processOptionsFromSpec({ process, linux }: Pick<RuntimeConfig, 'process' | 'linux'>): ProcessOptions;

@@ -81,6 +81,7 @@ const hints: Readonly<Record<string, Hint>> = {
   'set the personality': 'a filter that the caller is under forbids it',
   'make the session keyring':
     'a filter that the caller is under forbids it, or the name is too long, or the user has too many keys (kernel.keys.maxkeys)',
+  'hand over the listener': 'the program that answers system calls must listen at this path before the process is started',
   'end with the caller': 'a filter that the caller is under forbids it: detached asks for nothing of the kind',
   'arrange the descriptors': 'the limit of open files (nofile) must leave room for the descriptors',
   'start the init': 'the limits of processes (nproc, pids) must leave room for an init and the command',

@@ -8,8 +8,8 @@ import { commonOf, type Offer } from './plan/common.ts'
 import { type Plan, plan } from './plan.ts'
 import { hintOf } from './hints.ts'
 import { start } from './reactor.ts'
+import { checkAgent, handOver } from './seccomp/agent.ts'
 import { Listener } from './seccomp/listener.ts'
-import type { SystemCallHandler } from './seccomp.ts'
 import { PipeEnd } from './streams.ts'
 import { TerminalEnd } from './terminal.ts'
 
@@ -39,6 +39,7 @@ async function begin(compiled: Plan, { signal, onSystemCall }: Pick<SpawnOptions
   const { offers } = commonOf(data)
   if (offers.includes('listener') !== (onSystemCall !== undefined))
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'onSystemCall and a rule with SCMP_ACT_NOTIFY need one another')
+  checkAgent(onSystemCall)
   let events: Events | undefined
   try {
     const slots = data.given.map((slot) => {
@@ -113,9 +114,10 @@ class Events {
 
   readonly #asked: AskedNamespaces
   readonly #offers: Offer[]
-  readonly #onSystemCall: SystemCallHandler | undefined
+  readonly #onSystemCall: SpawnOptions['onSystemCall']
+  #handedOver: Promise<void> | undefined
 
-  constructor(asked: AskedNamespaces, offers: readonly Offer[], onSystemCall: SystemCallHandler | undefined) {
+  constructor(asked: AskedNamespaces, offers: readonly Offer[], onSystemCall: SpawnOptions['onSystemCall']) {
     this.#asked = asked
     this.#offers = [...offers]
     this.#onSystemCall = onSystemCall
@@ -138,12 +140,12 @@ class Events {
   readonly receive = (event: ProcessEvent): void => {
     switch (event.kind) {
       case 'offered':
-        this.#take(event.descriptor ?? -1)
+        this.#take(event.descriptor ?? -1, event.pid ?? 0)
         break
       case 'started':
         this.#child = new Child(event.pid ?? 0, event.pidfd ?? -1, this.#ends)
         if (this.#cancelled) this.#child.kill('SIGKILL')
-        this.#resolve(this.#child)
+        void this.#settle(this.#child)
         break
       case 'failed':
         this.#close()
@@ -160,10 +162,28 @@ class Events {
     }
   }
 
-  #take(fd: number): void {
+  /** Where nobody is there to answer the process's calls that is the reason, whatever came of it. */
+  async #settle(outcome: unknown): Promise<void> {
+    try {
+      await this.#handedOver
+    } catch (error) {
+      await this.#child?.close()
+      this.#reject(error)
+      return
+    }
+    if (outcome instanceof Child) this.#resolve(outcome)
+    else this.#reject(outcome)
+  }
+
+  #take(fd: number, pid: number): void {
+    const asked = this.#onSystemCall
     if (this.#offers.shift() === 'terminal') this.#ends = { ...this.#ends, terminal: new TerminalEnd(fd) }
-    else if (this.#onSystemCall !== undefined) this.#ends = { ...this.#ends, listener: new Listener(fd, this.#onSystemCall) }
-    else closeSync(fd)
+    else if (typeof asked === 'function') this.#ends = { ...this.#ends, listener: new Listener(fd, asked) }
+    else if (asked !== undefined) {
+      this.#handedOver = handOver(fd, pid, asked)
+      // It is told with the outcome of the launch.
+      this.#handedOver.catch(() => {})
+    } else closeSync(fd)
   }
 
   /** The caller no longer waits for the start: what started is killed, and its streams are closed when it has ended. */

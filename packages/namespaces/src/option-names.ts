@@ -4,6 +4,7 @@ import type { Landlock, LandlockPath } from './landlock.ts'
 import type { BindMount, Device, DevptsMount, KernelMount, OverlayMount, ProcMount, TmpfsMount } from './mounts.ts'
 import type { ResourceLimit, SpawnOptions, TerminalSize, User } from './options.ts'
 import type { IoPriority, MemoryPolicy, Scheduler } from './scheduling.ts'
+import type { SystemCallAgent } from './seccomp.ts'
 
 export const spawnOptions: OptionNames<SpawnOptions> = {
   namespaces: true,
@@ -103,6 +104,14 @@ export const schedulerOptions: OptionNames<Scheduler> = {
 }
 export const ioPriorityOptions: OptionNames<IoPriority> = { class: true, priority: true }
 export const memoryPolicyOptions: OptionNames<MemoryPolicy> = { mode: true, nodes: true, flags: true }
+
+export const systemCallAgentOptions: OptionNames<SystemCallAgent> = {
+  listenerPath: true,
+  listenerMetadata: true,
+  id: true,
+  bundle: true,
+  annotations: true,
+}
 
 export const terminalOptions: OptionNames<TerminalSize> = { columns: true, rows: true }
 export const userOptions: OptionNames<User> = { uid: true, gid: true, additionalGids: true }

@@ -6,7 +6,7 @@ import type { Capabilities, CapabilityName } from './capabilities.ts'
 import type { Landlock } from './landlock.ts'
 import type { Device, Mount, Propagation } from './mounts.ts'
 import type { IoPriority, MemoryPolicy, Scheduler } from './scheduling.ts'
-import type { SeccompProfile, SystemCallHandler } from './seccomp.ts'
+import type { SeccompProfile, SystemCallAgent, SystemCallHandler } from './seccomp.ts'
 
 /** The kinds of namespace, by the names of the runtime specification (config-linux.md, "Namespaces"; namespaces(7)). */
 export type NamespaceKind = 'user' | 'pid' | 'mount' | 'uts' | 'ipc' | 'network' | 'cgroup' | 'time'
@@ -167,9 +167,10 @@ export interface SpawnOptions {
 
   /**
    * Answers the calls that `seccomp` marks with `SCMP_ACT_NOTIFY`. Where it fails, or the caller ends, such a call fails, too. As long as a
-   * process has the filter it is asked; `close()` of the handle ends that.
+   * process has the filter it is asked; `close()` of the handle ends that. An agent is another program that answers: it has the listener then,
+   * and a process whose agent cannot be reached is not started.
    */
-  readonly onSystemCall?: SystemCallHandler | undefined
+  readonly onSystemCall?: SystemCallHandler | SystemCallAgent | undefined
 
   /** The environment. Default: only `PATH`, with the usual folders; nothing is inherited unless it is given. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined

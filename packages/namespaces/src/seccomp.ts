@@ -80,5 +80,20 @@ export type SystemCallAnswer =
   | { readonly value: number | bigint }
   | { readonly fd: number; readonly closeOnExec?: boolean | undefined }
 
+/**
+ * A program that answers system calls in the caller's place (runtime-spec config-linux.md, "Seccomp"). For each process it is connected to once,
+ * and gets the container process state as JSON, with the listener of the filter (seccomp_unotify(2)) beside it (SCM_RIGHTS).
+ */
+export interface SystemCallAgent {
+  /** The path of its unix socket (SOCK_STREAM). */
+  readonly listenerPath: string
+  /** `metadata` of the state. Default: none. */
+  readonly listenerMetadata?: string | undefined
+  /** What the state says of the container (runtime.md, "State"). Default: empty, and none. */
+  readonly id?: string | undefined
+  readonly bundle?: string | undefined
+  readonly annotations?: Readonly<Record<string, string>> | undefined
+}
+
 /** Answers a system call. Where it throws, rejects or answers with something else the call fails with EPERM. */
 export type SystemCallHandler = (call: SystemCall) => SystemCallAnswer | Promise<SystemCallAnswer>

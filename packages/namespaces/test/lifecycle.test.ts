@@ -74,7 +74,8 @@ test('a thousand launches, 16 at once, leave no descriptor behind, and a launche
   }
   await Promise.all(Array.from({ length: 16 }, worker))
   await until(() => descriptors('self') <= before)
-  expect(descriptors('self')).toBe(before)
+  // Fewer where those of an earlier test were collected meanwhile.
+  expect(descriptors('self')).toBeLessThanOrEqual(before)
   const status = statusOf(launcher()) ?? ''
   expect(Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1])).toBeLessThan(1024)
   // It holds its socket, the caller, /proc, the three standard ones, and the last children until it makes room.

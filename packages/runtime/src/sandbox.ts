@@ -58,7 +58,7 @@ export function sandbox(parts: Made, options: StartOptions): SpawnOptions {
     capabilities: capabilitiesOf(user, options.capabilities),
     noNewPrivileges: true,
     seccomp: options.seccomp ?? defaultSeccompProfile,
-    onSystemCall: options.onSystemCall,
+    onSystemCall: typeof options.onSystemCall === 'object' ? { id, ...options.onSystemCall } : options.onSystemCall,
     landlock: options.landlock,
     rlimits: options.rlimits,
     scheduler: options.scheduler,

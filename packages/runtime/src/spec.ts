@@ -1,12 +1,12 @@
 import { BoxError } from '@box/core'
-import type { IoPriority, MemoryPolicy, Scheduler, SeccompProfile } from '@box/namespaces'
+import type { IoPriority, MemoryPolicy, Scheduler, SeccompProfile, SystemCallAgent } from '@box/namespaces'
 import type { RuntimeConfig, RuntimeProcess, RuntimeSeccomp } from '@box/oci'
 
 import type { ExecOptions, StartOptions } from './options.ts'
 
 /** Options of `start` and of `exec`, as a configuration says them. */
 export interface ProcessOptions {
-  readonly start: Pick<StartOptions, 'scheduler' | 'ioPriority' | 'memoryPolicy' | 'personality' | 'seccomp'>
+  readonly start: Pick<StartOptions, 'scheduler' | 'ioPriority' | 'memoryPolicy' | 'personality' | 'seccomp' | 'onSystemCall'>
   readonly exec: Pick<ExecOptions, 'cpuAffinity'>
 }
 
@@ -15,9 +15,9 @@ export interface ProcessOptions {
  * `ioPriority` and `execCPUAffinity` of its process (config.md, "Linux Process"), `memoryPolicy`, `personality` and `seccomp` (config-linux.md).
  * The rest of it is not read. A command that is started with `exec` is born in the container's cgroup: `execCPUAffinity.initial`, of the time
  * before it is in there, holds for nothing.
+ * `listenerPath` is the agent of `onSystemCall`; its state has no `bundle` and no `annotations` unless they are added to that.
  * @throws BoxError `ERR_BOX_UNSUPPORTED` for what no kernel has (SCHED_ISO), for utilization clamps, of which the specification has no values,
- * for flags of a personality, and for `listenerPath`: give `onSystemCall` instead; `ERR_BOX_INVALID_ARGUMENT` for a list of processors or nodes
- * that is none.
+ * and for flags of a personality; `ERR_BOX_INVALID_ARGUMENT` for a list of processors or nodes that is none.
  */
 export function processOptionsFromSpec({ process, linux }: Pick<RuntimeConfig, 'process' | 'linux'>): ProcessOptions {
   const { scheduler, ioPriority, execCPUAffinity } = process ?? {}
@@ -30,6 +30,7 @@ export function processOptionsFromSpec({ process, linux }: Pick<RuntimeConfig, '
       memoryPolicy: memoryPolicy && memoryPolicyOf(memoryPolicy),
       personality: personality && personalityOf(personality),
       seccomp: seccomp && seccompOf(seccomp),
+      onSystemCall: seccomp && agentOf(seccomp),
     },
     // Where it is empty the cgroup's own processors are meant.
     exec: { cpuAffinity: processors ? numbersOf('process.execCPUAffinity.final', processors) : undefined },
@@ -116,15 +117,21 @@ function personalityOf({ domain, flags = [] }: LinuxSpec<'personality'>): StartO
   return known('linux.personality.domain', domains, domain)
 }
 
-function seccompOf({ listenerPath, listenerMetadata, flags, ...profile }: RuntimeSeccomp): SeccompProfile {
-  const listener = listenerPath ?? listenerMetadata
-  if (listener !== undefined)
-    throw unsupported('linux.seccomp.listenerPath', listener, 'take listenerPath out, and answer system calls with onSystemCall')
+function seccompOf({ defaultAction, defaultErrnoRet, architectures, flags, syscalls }: RuntimeSeccomp): SeccompProfile {
   return {
-    ...profile,
-    // With a handler that is always so, and without one it means nothing.
+    defaultAction,
+    defaultErrnoRet,
+    architectures,
+    syscalls,
+    // Where calls are asked about that is always so, and elsewhere it means nothing.
     flags: flags?.filter((flag) => flag !== 'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV'),
   }
+}
+
+/** The path is for a filter that asks: with any other it says nothing. */
+function agentOf({ defaultAction, syscalls = [], listenerPath, listenerMetadata }: RuntimeSeccomp): SystemCallAgent | undefined {
+  const asks = [defaultAction, ...syscalls.map(({ action }) => action)].includes('SCMP_ACT_NOTIFY')
+  return asks && listenerPath !== undefined ? { listenerPath, listenerMetadata } : undefined
 }
 
 function known<Name extends string, To>(field: string, table: Readonly<Record<Name, To | undefined>>, name: Name): To {

@@ -78,6 +78,26 @@ const table: readonly (readonly [string, object, object, ProcessOptions['start']
   ],
 ]
 
+test('a path of a listener is the agent of a filter that asks, and of no other', () => {
+  const of = (action: string) =>
+    processOptionsFromSpec(
+      configOf(
+        {},
+        {
+          seccomp: {
+            defaultAction: 'SCMP_ACT_ALLOW',
+            listenerPath: '/run/agent',
+            listenerMetadata: 'm',
+            syscalls: [{ names: ['mkdir'], action }],
+          },
+        },
+      ),
+    ).start
+  expect(of('SCMP_ACT_NOTIFY').onSystemCall).toEqual({ listenerPath: '/run/agent', listenerMetadata: 'm' })
+  expect(of('SCMP_ACT_ERRNO').onSystemCall).toBeUndefined()
+  expect(Object.keys(of('SCMP_ACT_NOTIFY').seccomp ?? {})).not.toContain('listenerPath')
+})
+
 test.each(table)('%s of a configuration comes to options that can be launched', (_title, process, linux, start, exec) => {
   const options = processOptionsFromSpec(configOf(process, linux))
   expect(options).toEqual({ start, exec })
@@ -88,7 +108,6 @@ test.each([
   ['process.scheduler.policy', { scheduler: { policy: 'SCHED_ISO' } }, {}],
   ['process.scheduler.flags', { scheduler: { policy: 'SCHED_OTHER', flags: ['SCHED_FLAG_UTIL_CLAMP_MIN'] } }, {}],
   ['linux.personality.flags', {}, { personality: { domain: 'LINUX', flags: ['ADDR_NO_RANDOMIZE'] } }],
-  ['linux.seccomp.listenerPath', {}, { seccomp: { defaultAction: 'SCMP_ACT_ALLOW', listenerPath: '/run/agent.sock' } }],
 ])('%s that cannot be had is refused', (field, process, linux) => {
   expect(() => processOptionsFromSpec(configOf(process, linux))).toThrow(
     expect.objectContaining({ code: 'ERR_BOX_UNSUPPORTED', message: expect.stringContaining(field), hint: expect.any(String) }),

@@ -30,7 +30,7 @@ pub struct ProcessEvent {
     /// Which of them.
     #[napi(ts_type = "'offered' | 'started' | 'failed' | 'exited'")]
     pub kind: String,
-    /// With `started`: the process.
+    /// With `started` and `offered`: the process.
     pub pid: Option<u32>,
     /// With `started`: a pidfd, now the receiver's.
     pub pidfd: Option<i32>,
@@ -218,7 +218,9 @@ fn process_event(id: u32, event: Event) -> ProcessEvent {
         max_rss: None,
     };
     match event {
-        Event::Offered(descriptor) => ProcessEvent { kind: "offered".into(), descriptor: Some(descriptor.into_raw_fd()), ..nothing },
+        Event::Offered { descriptor, pid } => {
+            ProcessEvent { kind: "offered".into(), descriptor: Some(descriptor.into_raw_fd()), pid: Some(pid), ..nothing }
+        }
         Event::Started { pid, pidfd } => {
             ProcessEvent { kind: "started".into(), pid: Some(pid), pidfd: Some(pidfd.into_raw_fd()), ..nothing }
         }

@@ -4,15 +4,17 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use box_kernel::{Failure, SyscallContext};
-use napi::bindgen_prelude::{Buffer, Function, Uint8Array};
+use box_kernel::{Failure, SyscallContext, agent};
+use napi::bindgen_prelude::{Buffer, Function, Object, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
 
+use crate::background::promise;
 use crate::error::{OrThrow, thrown};
+use crate::mounts::duplicate;
 
 /// struct seccomp_notif: id (u64), pid (u32), flags (u32), number (i32), architecture (u32), instruction pointer (u64), six arguments (u64).
 const NOTIFICATION: usize = 80;
@@ -30,6 +32,13 @@ const IS_VALID: u32 = request(1, 2, size_of::<u64>());
 const ADD_DESCRIPTOR: u32 = request(1, 3, ANSWER);
 
 type Callback = ThreadsafeFunction<Buffer, (), Buffer, Status, false>;
+
+/// Gives a filter's listener to the program that listens at a unix socket, with a state in front.
+#[napi(catch_unwind, ts_return_type = "Promise<void>")]
+pub fn hand_over_listener(env: &Env, fd: i32, path: String, state: String) -> napi::Result<Object<'_>> {
+    let listener = duplicate(fd).or_throw(env)?;
+    promise(env, move || agent::hand_over(&path, state.as_bytes(), listener.as_fd()), |_, ()| Ok(()))
+}
 
 /// A filter's listener. When it is closed, or this process ends, the calls that wait and all later ones fail with ENOSYS.
 #[napi]

@@ -1,5 +1,6 @@
 //! Safe Rust over the system calls that containers need. It knows nothing of JavaScript.
 
+pub mod agent;
 pub mod alarms;
 pub mod bpf;
 pub mod cgroup;

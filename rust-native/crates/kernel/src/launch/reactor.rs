@@ -31,7 +31,12 @@ pub enum Event {
         pidfd: OwnedFd,
     },
     /// A descriptor that a step of the plan has made for the caller.
-    Offered(OwnedFd),
+    Offered {
+        /// The descriptor.
+        descriptor: OwnedFd,
+        /// The process whose step it was.
+        pid: u32,
+    },
     /// The program was not started, and nothing of it is left.
     Failed(Failure),
     /// The program ended; where the exit could not be read, why.

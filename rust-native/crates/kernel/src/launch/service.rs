@@ -163,7 +163,7 @@ struct Waiter {
 impl Sink for Waiter {
     fn event(&self, _id: u64, event: Event) {
         let outcome = match event {
-            Event::Offered(descriptor) => {
+            Event::Offered { descriptor, .. } => {
                 let mut offered = self.offered.lock().unwrap_or_else(PoisonError::into_inner);
                 offered.push(descriptor);
                 if self.enough != Some(offered.len()) {

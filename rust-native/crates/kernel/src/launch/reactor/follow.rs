@@ -51,7 +51,7 @@ impl Reactor {
                     self.await_end(state, pidfd);
                 }
                 Received::Message(Outcome::Offered, Some(descriptor), _) => {
-                    return Some((Arc::clone(&launch.sink), Event::Offered(descriptor)));
+                    return Some((Arc::clone(&launch.sink), Event::Offered { descriptor, pid: launch.pid }));
                 }
                 Received::Message(Outcome::Stopped(stop), _, sender) => {
                     let orphaned = launch.pidfd.is_none() && stop.code == LOST;
