@@ -22,6 +22,7 @@ test('the README has a row for each option and each part of one, with its defaul
     ...parts('scheduler.', names.schedulerOptions),
     ...parts('ioPriority.', names.ioPriorityOptions),
     ...parts('memoryPolicy.', names.memoryPolicyOptions),
+    ...parts('onSystemCall.', names.systemCallAgentOptions),
     ...parts('terminal.', names.terminalOptions),
     ...parts('user.', names.userOptions),
     ...parts('rlimits.', names.resourceLimitOptions),
@@ -36,7 +37,7 @@ test('the README has a row for each option and each part of one, with its defaul
 })
 
 test('every table of options that there is, is looked at', () => {
-  expect(Object.keys(names)).toHaveLength(12)
+  expect(Object.keys(names)).toHaveLength(13)
 })
 
 test("the README's first example is one process in a new pid namespace, in five lines", () => {
