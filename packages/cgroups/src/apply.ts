@@ -9,10 +9,13 @@ const seen = new Set<string>()
 
 /**
  * Makes sure that the kernel has the files of limits, before a group is made.
- * @param reference A group of the same hierarchy; where there is none it is seen when they are written.
+ * @param referenceOf Finds a group of the same hierarchy, which is only looked for where a file was not seen; where there is none it is seen
+ *   when they are written.
  * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED`.
  */
-export function checkFiles({ version, writes }: ControllerWrites, reference: string | undefined): void {
+export function checkFiles({ version, writes }: ControllerWrites, referenceOf: () => string | undefined): void {
+  if (writes.every(({ file }) => seen.has(`${version}:${file}`))) return
+  const reference = referenceOf()
   const has = (file: string): boolean => {
     const key = `${version}:${file}`
     if (!seen.has(key) && existsSync(`${reference}/${file}`)) seen.add(key)

@@ -34,7 +34,7 @@ export function createPlaces(host: Host, name: string, checked: CheckedLimits, o
   // Without v2 the usage of CPU time has a controller of its own, and only a freezer can end processes without a race.
   if (site.v2 === undefined) for (const controller of ['cpuacct', 'freezer']) if (site.v1.has(controller)) needed.add(controller)
 
-  for (const it of compiled) checkFiles(it, referenceOf(site, it))
+  for (const it of compiled) checkFiles(it, () => referenceOf(site, it))
 
   const made: string[] = []
   try {
