@@ -125,4 +125,20 @@ withHelpers('a store of an ordinary user with ranges of ids', () => {
     for (const name of ['subuid', 'subgid']) await writeFile(join(etc, name), 'nobody:300000:1000\n')
     expect(await open('few', { etc })).toEqual({ ranges: 1 })
   })
+
+  test('is left by a killed process with nobody who goes on in it, and is swept by the next one', async () => {
+    const as = { ...user, etc: join(folder, 'etc') }
+    const path = join(folder, 'own/store')
+    const program = start('ingest.ts', [path, '1000000', 'seed', '131072'], as)
+    expect(await program.line()).toBe('open')
+    program.process.stdin?.write('go\n')
+    expect([await program.line(), await program.line()]).toEqual([{ offset: 0 }, { stoppedAt: 131_072 }])
+    program.process.kill('SIGKILL')
+    // It has ended when its streams have, which who unpacks in the namespace has, too.
+    expect(await program.ended).toBe('SIGKILL')
+    const next = start('opened.ts', [path], as)
+    expect(await next.line()).toEqual({ ranges: 2 })
+    expect(await next.ended).toBe(0)
+    expect(await readdir(join(path, 'layers/staging'))).toEqual([])
+  })
 })
