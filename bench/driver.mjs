@@ -1,5 +1,5 @@
 /**
- * A process that does one thing each time it reads a line, and answers with the nanoseconds that it took: what a row drives whose parent must be another
+ * A process that does one thing each time it reads a line, and answers with the nanoseconds that it took, and those of processor time where it tells them: what a row drives whose parent must be another
  * process than the bench, or must be in a mount namespace of its own. `node driver.mjs PROGRAM ARGUMENT…` spawns that command as a Node
  * program does; '{}' in an argument becomes a name that is new each time.
  */
@@ -20,7 +20,8 @@ export function startDriver(command, args, { descriptors = [], ...options } = {}
       child.stdin.write('go\n')
       const { value, done } = await answers.next()
       if (done) throw new Error(`${[command, ...args].join(' ')} ended early: ${Buffer.concat(errors).toString()}`)
-      return Number(value) / 1e6
+      const [took, cpu] = value.split(' ').map((nanoseconds) => Number(nanoseconds) / 1e6)
+      return cpu === undefined ? took : { '': took, CPU: cpu }
     },
     close: () => {
       child.stdin.end()

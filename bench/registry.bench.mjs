@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findPeer } from '../scripts/peers.mjs'
 import { startDriver } from './driver.mjs'
+import { besides, cpuOf, cpuOfChildren } from './registry/cpu.mjs'
 import { requestsOfPresent } from './registry/box.mjs'
 import { makeWorkplace, unmountBelow } from './registry/workplace.mjs'
 
@@ -29,13 +30,14 @@ export const bench = {
     const place = await makeWorkplace(tmpfs)
     try {
       const { rows: peers, notes, versions } = await peerRows(place)
-      const requests = await requestsOfPresent(place.references.gzip, join(place.folder, 'present'))
+      const requests = await requestsOfPresent(place.smallReference, join(place.folder, 'present'))
       const { size, uncompressedSize } = place.image.gzip
       notes.push(
         `the image: six layers, ${size} bytes in gzip, ${place.image.zstd.size} in zstd, ${uncompressedSize} of tar`,
-        `requests for an image that is there: ${requests}`,
+        `requests for an image of 50 layers that is there: ${requests}`,
+        'CPU: processor time of who receives or sends; registry CPU: that of the registry meanwhile',
       )
-      const rows = [...boxRows(place), ...peers]
+      const rows = [...boxRows(place), ...peers].map((row) => besides(row, 'registry CPU', place.registryPid))
       return { rows, notes, versions, close: () => closeAll(place, rows) }
     } catch (error) {
       await place.close()
@@ -90,15 +92,17 @@ async function peerRows(place) {
 }
 
 async function containerdRows({ references, startContainerd }) {
-  const { socket } = await startContainerd()
+  const { socket, pid } = await startContainerd()
   const ctr = (...args) => ['ctr', ['--address', socket, 'images', ...args]]
   return Object.entries(references).map(([compression, reference]) => ({
     name: `containerd pull ${compression}`,
     includes: 'ctr image pull into the overlay snapshotter of a daemon that runs already',
     run: async () => {
-      const took = await time(...ctr('pull', '--plain-http', reference))
+      const before = cpuOf(pid)
+      const pulled = await time(...ctr('pull', '--plain-http', reference))
+      const daemon = cpuOf(pid) - before
       await time(...ctr('rm', '--sync', reference))
-      return took
+      return { ...pulled, CPU: pulled.CPU + daemon }
     },
     close: () => {},
   }))
@@ -179,8 +183,9 @@ async function timeAndEmpty(path, command, args) {
   }
 }
 
-/** @returns milliseconds from the spawn to the exit */
+/** Gives the milliseconds from the spawn to the exit, and those of processor time as `CPU`. */
 async function time(command, args) {
+  const used = cpuOfChildren()
   const began = performance.now()
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   const said = []
@@ -188,7 +193,7 @@ async function time(command, args) {
   const status = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve))
   const took = performance.now() - began
   if (status !== 0) throw new Error(`${[command, ...args].join(' ')} ended with ${status}: ${Buffer.concat(said).toString()}`)
-  return took
+  return { '': took, CPU: cpuOfChildren() - used }
 }
 
 async function closeAll(place, rows) {

@@ -1,5 +1,5 @@
 /**
- * What the registry bench drives of Box: `node box.mjs WHAT REFERENCE FOLDER` does WHAT once for each line that it reads, and answers with the nanoseconds.
+ * What the registry bench drives of Box: `node box.mjs WHAT REFERENCE FOLDER` does WHAT once for each line that it reads, and answers with the nanoseconds, and those of processor time.
  * Each time it is all there is to do: open the store, connect, transfer, close. What was made is removed afterwards, which is not timed.
  */
 import { rm } from 'node:fs/promises'
@@ -64,9 +64,9 @@ export async function requestsOfPresent(reference, path) {
   let count = 0
   const counting = () => void (count += 1)
   try {
-    await works.unpack({ reference, path })
+    await works.layout({ reference, path })
     subscribe('undici:request:create', counting)
-    await works.unpack({ reference, path })
+    await works.layout({ reference, path })
     return count
   } finally {
     unsubscribe('undici:request:create', counting)
@@ -84,11 +84,13 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   let number = 0
   for await (const _ of createInterface({ input: process.stdin })) {
     number += 1
+    const used = process.cpuUsage()
     const began = process.hrtime.bigint()
     await work({ reference, path, source, number })
     const took = process.hrtime.bigint() - began
+    const { user, system } = process.cpuUsage(used)
     if (!present) await rm(path, { recursive: true, force: true })
-    process.stdout.write(`${took}\n`)
+    process.stdout.write(`${took} ${(user + system) * 1000}\n`)
   }
   await rm(path, { recursive: true, force: true })
 }

@@ -1,8 +1,8 @@
 /** What the registry bench works with, all of it on a tmpfs: a registry that holds the image in both compressions, small layers to push, containerd. */
 import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { digestOf, mediaTypes } from '@box/oci'
 import { layout, Registry } from '@box/registry'
@@ -22,16 +22,20 @@ export async function makeWorkplace(parent) {
     rmSync(folder, { recursive: true, force: true })
   }
   try {
-    const registry = await startRegistry(join(folder, 'registry'))
-    started.push(registry)
     const image = benchImage()
-    const references = {}
-    for (const name of ['gzip', 'zstd']) {
-      references[name] = `${registry.host}/bench/${name}:1`
-      await push(image[name].layout, references[name])
+    const data = filledData(image)
+    const kept = existsSync(data)
+    const registry = await startRegistry(join(folder, 'registry'), kept ? data : undefined)
+    started.push(registry)
+    const references = Object.fromEntries(['gzip', 'zstd'].map((name) => [name, `${registry.host}/bench/${name}:1`]))
+    if (!kept) {
+      for (const [name, reference] of Object.entries(references)) await push(image[name].layout, reference)
+      keepData(join(folder, 'registry/data'), data)
     }
     const small = join(folder, 'small')
     await makeSmallLayers(small)
+    const smallReference = `${registry.host}/bench/small:1`
+    await push(small, smallReference)
     const floorFolder = join(folder, 'floor')
     mkdirSync(floorFolder)
     return {
@@ -39,15 +43,33 @@ export async function makeWorkplace(parent) {
       floor: buildFloor(),
       floorFolder,
       host: registry.host,
+      registryPid: registry.pid,
       image,
       references,
       small,
+      smallReference,
       startContainerd: () => startContainerd(folder, started),
       close,
     }
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** Where the data of a registry are kept that holds the image in both compressions: beside the image, outside the clone. */
+function filledData({ gzip }) {
+  const images = dirname(gzip.layout)
+  return join(dirname(images), `registry-of-${basename(images)}`)
+}
+
+function keepData(from, to) {
+  const unfinished = `${to}.${process.pid}`
+  try {
+    cpSync(from, unfinished, { recursive: true })
+    renameSync(unfinished, to)
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true })
   }
 }
 
@@ -78,8 +100,10 @@ async function makeSmallLayers(path) {
   await target.tag('bench', await put(mediaTypes.manifest, Buffer.from(JSON.stringify(manifest))))
 }
 
-async function startRegistry(folder) {
+/** @param data what it holds already, to be copied */
+async function startRegistry(folder, data) {
   mkdirSync(folder)
+  if (data !== undefined) cpSync(data, join(folder, 'data'), { recursive: true })
   const config = join(folder, 'config.json')
   const storage = { filesystem: { rootdirectory: join(folder, 'data') } }
   // The configuration is YAML, of which JSON is a part.
