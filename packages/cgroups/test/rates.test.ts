@@ -15,26 +15,20 @@ asRoot('bandwidth over five seconds', () => {
     async ({ megabits, protocol, streams }) => {
       // A program here sends some ten thousand datagrams a second.
       const size = megabits > 100 ? 30_000 : 1400
-      const most = 1.1 * megabits * 1e6
-      const once = async (): Promise<Measured[]> => {
-        const measured = await Promise.all([
-          measure({ egress: `${megabits}mbit` }, { protocol, streams, size, end: 'sender' }),
-          measure({ ingress: `${megabits}mbit` }, { protocol, streams, size, end: 'receiver' }),
-        ])
-        for (const { rate } of measured) expect(rate).toBeLessThan(most)
-        return measured
+      const sending = (): Promise<Measured> => measure({ egress: `${megabits}mbit` }, { protocol, streams, size, end: 'sender' })
+      const receiving = (): Promise<Measured> => measure({ ingress: `${megabits}mbit` }, { protocol, streams, size, end: 'receiver' })
+      // Two gigabits a second at once are more than a small machine can always send.
+      const [sent, received] = megabits < 1000 ? await Promise.all([sending(), receiving()]) : [await sending(), await receiving()]
+      for (const { rate } of [sent, received]) {
+        expect(rate / (megabits * 1e6)).toBeGreaterThan(0.9)
+        expect(rate / (megabits * 1e6)).toBeLessThan(1.1)
       }
-      // The rate is never passed. It is reached where the machine has the time to send so much, which a busy one has not always.
-      let measured = await once()
-      for (let round = 1; round < 4 && measured.some(({ rate }) => rate < 0.9 * megabits * 1e6); round++) measured = await once()
-      const [sent, received] = measured
-      for (const it of [sent, received]) expect(it?.rate).toBeGreaterThan(0.9 * megabits * 1e6)
       // What went through is counted, with what was dropped apart from it.
-      expect(sent?.network.sent).toBeGreaterThan(megabits * 1e6 * 0.4)
-      expect(received?.network.received).toBeGreaterThan(megabits * 1e6 * 0.4)
-      expect(received?.network.receivedDroppedPackets).toBeGreaterThan(0)
-      if (protocol === 'udp') expect(sent?.network.sentDroppedPackets).toBeGreaterThan(0)
+      expect(sent.network.sent).toBeGreaterThan(megabits * 1e6 * 0.4)
+      expect(received.network.received).toBeGreaterThan(megabits * 1e6 * 0.4)
+      expect(received.network.receivedDroppedPackets).toBeGreaterThan(0)
+      if (protocol === 'udp') expect(sent.network.sentDroppedPackets).toBeGreaterThan(0)
     },
-    60_000,
+    30_000,
   )
 })
