@@ -1,4 +1,4 @@
-/** How long it takes until an image of six layers lies unpacked: ours, the machine's own floor, and our peers. All of it on a tmpfs. */
+/** How long it takes until an image of six layers lies unpacked: ours, the machine's own floor, and our peers. All of it on a tmpfs, but for two rows. */
 import { findPeer } from '../scripts/peers.mjs'
 import { startDriver } from './driver.mjs'
 import { boxImport, boxOpen, boxUnpack } from './layers/box.mjs'
@@ -10,7 +10,7 @@ export const bench = {
   name: 'layers',
   unit: 'ms',
   needs: () => (process.getuid?.() === 0 ? undefined : 'root'),
-  floorOf: (row) => (row.endsWith('gzip') || row.endsWith('zstd') ? `floor ${row.slice(-4)}` : undefined),
+  floorOf,
   phases: [{ burst: 1 }],
   open() {
     const images = benchImage()
@@ -40,6 +40,19 @@ export const bench = {
           }
         }
       }
+      const { layout, layers } = images.gzip
+      rows.push(
+        {
+          name: 'box unpack gzip on disk',
+          includes: 'as box unpack gzip, on the file system of /var/tmp, and all of it is synced: durable when it has a name',
+          ...boxUnpack(place.disk, layout),
+        },
+        {
+          name: 'floor gzip on disk',
+          includes: 'as floor gzip, there, and nothing is synced',
+          ...startDriver(place.floor, layers, { cwd: place.disk.fresh() }),
+        },
+      )
       rows.push({ name: 'box open', includes: 'a store of 10,000 blobs is opened', ...boxOpen(place, 10_000) })
       return {
         rows,
@@ -58,4 +71,9 @@ export const bench = {
       throw error
     }
   },
+}
+
+function floorOf(row) {
+  const kind = /(?:gzip|zstd)(?: on disk)?$/.exec(row)
+  return kind === null ? undefined : `floor ${kind[0]}`
 }

@@ -1,4 +1,4 @@
-/** The tmpfs that the layers bench works in: the peers' archives, the floor's program, and whatever is unpacked. */
+/** Where the layers bench works: a tmpfs with the peers' archives, the floor's program and whatever is unpacked, and a folder of the disk. */
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,16 +22,25 @@ export function makeWorkplace(images) {
       archives[name] = join(folder, `${name}.tar`)
       execFileSync('tar', ['--create', '--file', archives[name], '--directory', layout, '--exclude=sizes.json', '.'])
     }
-    let number = 0
-    const fresh = () => {
-      number += 1
-      const path = join(scratch, String(number))
-      mkdirSync(path)
-      return path
+    const disk = mkdtempSync('/var/tmp/box-bench-')
+    const close = () => {
+      rmSync(disk, { recursive: true, force: true })
+      unmount()
     }
-    return { folder, scratch, floor, archives, fresh, close: unmount }
+    return { folder, scratch, floor, archives, fresh: freshIn(scratch), disk: { fresh: freshIn(disk) }, close }
   } catch (error) {
     unmount()
     throw error
+  }
+}
+
+/** @returns what makes a new folder at each call */
+function freshIn(folder) {
+  let number = 0
+  return () => {
+    number += 1
+    const path = join(folder, String(number))
+    mkdirSync(path)
+    return path
   }
 }

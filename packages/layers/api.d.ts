@@ -91,7 +91,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Image, NamedImage } from './image.ts';
 import type { MountedRoot, Usage } from './mounted-root.ts';
 import type { ImageFiles } from './image-files.ts';
-import type { CommitOptions, CreateOptions, ExportOptions, ImportOptions, IndexOptions, MountOptions, OpenOptions, PruneOptions, RebaseOptions, RecompressOptions, SquashOptions } from './options.ts';
+import type { CommitOptions, CreateOptions, ExportOptions, ImportOptions, IndexOptions, MountOptions, OpenOptions, PruneOptions, RebaseOptions, RecompressOptions, SquashOptions, VerifyOptions } from './options.ts';
 /**
  * Images at rest: an OCI image layout on disk, beside it every layer unpacked once, and what the containers write.
  * Many processes can use one store at a time.
@@ -152,10 +152,8 @@ export interface LayerStore extends ImageSink {
     }): Promise<ImageFiles>;
     /** Removes what no name leads to and nobody uses. */
     prune(options?: PruneOptions): Promise<Pruned>;
-    /** Reads everything and compares it with its digest. */
-    verify(options?: {
-        readonly signal?: AbortSignal | undefined;
-    }): Promise<Verification>;
+    /** Reads everything and compares it with its digest. With `repair` what is damaged is removed, so that it can come again. */
+    verify(options?: VerifyOptions): Promise<Verification>;
     /** What the store takes on the disk. */
     usage(): Promise<StoreUsage>;
     /** Ends the use of the store. @throws BoxError `ERR_BOX_STATE` while roots are mounted or layers are received. */
@@ -192,6 +190,8 @@ export interface Problem {
     readonly kind: 'blob-damaged' | 'blob-absent' | 'layer-damaged';
     readonly digest: Digest;
     readonly message: string;
+    /** `repair` has removed it. */
+    readonly removed: boolean;
 }
 export interface StoreUsage {
     readonly blobs: Usage;
@@ -438,6 +438,14 @@ export interface MountOptions {
     } | undefined;
     /** The platform where the name stands for several. Default: this machine's. */
     readonly platform?: Platform | undefined;
+}
+export interface VerifyOptions {
+    /**
+     * Removes what is damaged: the next pull receives those blobs again, and the next mount unpacks those layers again. A layer that a session holds on to
+     * stays. Default: false.
+     */
+    readonly repair?: boolean | undefined;
+    readonly signal?: AbortSignal | undefined;
 }
 export interface PruneOptions {
     /** Only says what would be removed. Default: false. */

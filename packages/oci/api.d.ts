@@ -814,6 +814,12 @@ export interface ImageLayout extends ImageSink {
     verify(digest: Digest, options?: {
         readonly signal?: AbortSignal;
     }): Promise<boolean>;
+    /**
+     * Reads a blob through and removes it where it is not what its name says, also where an entry of index.json leads to it: who is given the image once
+     * more receives it again. Gives whether it was removed.
+     * @throws BoxError `ERR_BOX_BLOB_ABSENT`; `ERR_BOX_STATE` where a writer is receiving it
+     */
+    removeDamaged(digest: Digest): Promise<boolean>;
 }
 /**
  * An image layout in that folder. The folder is made by the first call that writes; until then it may be absent, which reads as empty.

@@ -15,6 +15,7 @@ import type {
   RebaseOptions,
   RecompressOptions,
   SquashOptions,
+  VerifyOptions,
 } from './options.ts'
 
 import { openStore } from './store/open.ts'
@@ -75,8 +76,8 @@ export interface LayerStore extends ImageSink {
   files(image: Image | string, options?: { readonly platform?: Platform | undefined }): Promise<ImageFiles>
   /** Removes what no name leads to and nobody uses. */
   prune(options?: PruneOptions): Promise<Pruned>
-  /** Reads everything and compares it with its digest. */
-  verify(options?: { readonly signal?: AbortSignal | undefined }): Promise<Verification>
+  /** Reads everything and compares it with its digest. With `repair` what is damaged is removed, so that it can come again. */
+  verify(options?: VerifyOptions): Promise<Verification>
   /** What the store takes on the disk. */
   usage(): Promise<StoreUsage>
   /** Ends the use of the store. @throws BoxError `ERR_BOX_STATE` while roots are mounted or layers are received. */
@@ -117,6 +118,8 @@ export interface Problem {
   readonly kind: 'blob-damaged' | 'blob-absent' | 'layer-damaged'
   readonly digest: Digest
   readonly message: string
+  /** `repair` has removed it. */
+  readonly removed: boolean
 }
 
 export interface StoreUsage {

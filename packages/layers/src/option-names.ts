@@ -12,6 +12,7 @@ import type {
   RebaseOptions,
   RecompressOptions,
   SquashOptions,
+  VerifyOptions,
 } from './options.ts'
 
 export const openOptions: OptionNames<OpenOptions> = {
@@ -56,6 +57,8 @@ export const exportOptions: OptionNames<ExportOptions> = { format: true, platfor
 export const mountOptions: OptionNames<MountOptions> = { kind: true, readOnly: true, userNamespace: true, upper: true, platform: true }
 
 export const pruneOptions: OptionNames<PruneOptions> = { dryRun: true }
+
+export const verifyOptions: OptionNames<VerifyOptions> = { repair: true, signal: true }
 
 export const squashOptions: OptionNames<SquashOptions> = { from: true, to: true, compression: true, created: true, tag: true, signal: true }
 

@@ -168,6 +168,15 @@ export interface MountOptions {
   readonly platform?: Platform | undefined
 }
 
+export interface VerifyOptions {
+  /**
+   * Removes what is damaged: the next pull receives those blobs again, and the next mount unpacks those layers again. A layer that a session holds on to
+   * stays. Default: false.
+   */
+  readonly repair?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 export interface PruneOptions {
   /** Only says what would be removed. Default: false. */
   readonly dryRun?: boolean | undefined

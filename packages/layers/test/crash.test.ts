@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { digestOf, splitDigest } from '@box/oci'
@@ -152,6 +152,33 @@ linux('processes that share a store', () => {
     await putImage(store, [bytes], 'image')
     expect((await store.verify()).problems).toEqual([])
     await store.close()
+  })
+
+  test('what has other bytes of the same number, and an unpacked layer that lost a file, come again once they were removed', async () => {
+    const bytes = tar([
+      { name: 'file', content: 'x' },
+      { name: 'other', content: 'y' },
+    ])
+    const store = await LayerStore.open(folder)
+    const image = await putImage(store, [bytes], 'image')
+    const paths = [digestOf(bytes), image.digest].map((digest) => join(folder, 'blobs/sha256', splitDigest(digest).encoded))
+    for (const path of paths) await writeFile(path, (await readFile(path)).fill(0x21, 5, 6))
+    const [layer] = await layersIn(folder)
+    await rm(join(folder, 'layers/sha256', layer ?? '', 'tree/other'))
+    await store.close()
+
+    const again = await LayerStore.open(folder)
+    const { problems } = await again.verify()
+    expect(problems.filter(({ removed }) => removed)).toEqual([])
+    const found = new Set(problems.map(({ kind }) => kind))
+    expect(found).toEqual(new Set(['blob-damaged', 'layer-damaged']))
+    expect((await again.verify({ repair: true })).problems.filter(({ removed }) => !removed)).toEqual([])
+    await putImage(again, [bytes], 'image')
+    expect((await again.verify()).problems).toEqual([])
+    const root = await again.mount('image')
+    expect(await root.readFile('/other', 'utf8')).toBe('y')
+    await root.close()
+    await again.close()
   })
 })
 

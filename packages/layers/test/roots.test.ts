@@ -89,6 +89,12 @@ asRoot('roots', () => {
     expect(statusOf(root, '.')).toBe('751 3:4')
     expect(await changesOf(root)).toEqual([])
     await root.close()
+    const readOnly = await store.mount('top', { readOnly: true })
+    expect(statusOf(readOnly, '.')).toBe('751 3:4')
+    expect(await readOnly.readFile('/etc/x', 'utf8')).toBe('x')
+    await expect(readOnly.writeFile('/y', '')).rejects.toMatchObject({ errno: 'EROFS' })
+    await readOnly.close()
+    expect(await readdir(join(folder, 'store/containers'))).toEqual([])
   })
 
   test('an image without layers is an empty root', async () => {

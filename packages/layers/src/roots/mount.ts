@@ -79,7 +79,9 @@ async function overlayRoot(request: Request): Promise<LayeredRoot> {
   const { privileges, empty } = context
   if (takenForAbsent('overlay'))
     throw new BoxError('ERR_BOX_UNSUPPORTED', 'overlayfs is taken for absent', { hint: 'BOX_DENY in the environment names it' })
-  if (lowers.length > mostLayers)
+  // A read-only overlay shows the metadata of its uppermost folder.
+  const needsTop = options.readOnly === true && like !== undefined && like !== lowers[0]
+  if (lowers.length + (needsTop ? 1 : 0) > mostLayers)
     throw new BoxError('ERR_BOX_UNSUPPORTED', `an overlay has at most ${mostLayers} layers, and the image ${lowers.length}`, {
       hint: 'squash the image, or a range of its layers, or mount it with kind: "copy"',
     })
@@ -88,6 +90,16 @@ async function overlayRoot(request: Request): Promise<LayeredRoot> {
   // overlayfs wants one layer, and without a writable one two.
   const folders = lowers.length > (options.readOnly === true ? 1 : 0) ? lowers : [...lowers, empty]
   const parts = { kind: 'overlay', image, ownIds: userXattr, ids: privileges.ids } as const
+  if (needsTop)
+    return await inPlace(
+      () => placeOnDisk(context),
+      closed,
+      async (place, _undo, end) => {
+        await nativeCallIn(privileges.ids, (core) => core.makeWritable(place.fd, like))
+        const overlay = await makeOverlay([join(place.path, 'upper'), ...lowers], undefined, options.userNamespace, privileges)
+        return new LayeredRoot({ ...parts, ...overlay, written: undefined, closed: end })
+      },
+    )
   if (options.readOnly === true) {
     const overlay = await makeOverlay(folders, undefined, options.userNamespace, privileges)
     return new LayeredRoot({ ...parts, ...overlay, written: undefined, closed })
@@ -148,10 +160,10 @@ async function copiedRoot({ context, image, lowers, like, options, closed }: Req
 }
 
 /** Makes a root in a place of its own, which goes with it; where the root cannot be made, at once. */
-async function inPlace(
-  makePlace: () => Promise<Place>,
+async function inPlace<Made extends Place>(
+  makePlace: () => Promise<Made>,
   closed: () => Promise<void>,
-  make: (place: Place, undo: (() => Promise<void>)[], end: () => Promise<void>) => Promise<LayeredRoot>,
+  make: (place: Made, undo: (() => Promise<void>)[], end: () => Promise<void>) => Promise<LayeredRoot>,
 ): Promise<LayeredRoot> {
   const undo: (() => Promise<void>)[] = []
   try {
@@ -171,7 +183,7 @@ async function inPlace(
   }
 }
 
-async function placeOnDisk({ containers, newName, privileges }: MountContext): Promise<Place> {
+async function placeOnDisk({ containers, newName, privileges }: MountContext): Promise<Place & { readonly path: string }> {
   const path = await makeFolder(join(containers, newName()))
   const remove = (): Promise<void> => removeTree(path, privileges.ids)
   try {

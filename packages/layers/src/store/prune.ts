@@ -1,11 +1,10 @@
 import { BoxError, type Digest } from '@box/core'
-import { rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import type { Pruned } from '../layer-store.ts'
 import { leasedContent } from '../sessions.ts'
-import { removeTree } from '../unpacked/trees.ts'
 import { whilePruning } from './pruning.ts'
 import { reachableFrom } from './reachable.ts'
+import { removeLayer } from './remove-layer.ts'
 import type { StoreParts } from './store.ts'
 import { sweep } from './sweep.ts'
 
@@ -14,7 +13,7 @@ import { sweep } from './sweep.ts'
  * prune that runs, so that what was there before the lease stays, or is seen to be gone.
  */
 export async function pruneStore(parts: StoreParts, dryRun: boolean): Promise<Pruned> {
-  const { images, layers, locks, folders, session, unpacked, privileges } = parts
+  const { images, layers, locks, folders, unpacked } = parts
   return await whilePruning(folders.sessions, locks, async () => {
     const { containers } = await sweep(parts, dryRun)
     // In this order: a lease is given back once a name leads to its content.
@@ -50,11 +49,7 @@ export async function pruneStore(parts: StoreParts, dryRun: boolean): Promise<Pr
       if (leased.has(id) || (isChain ? reachable.chainIDs : usedDiffIDs).has(id)) continue
       trees.push(id)
       bytes += record?.bytes ?? 0
-      if (dryRun) continue
-      // One rename takes it out of sight, whatever becomes of the removal.
-      const aside = join(layers.staging, session.newName())
-      await rename(folder, aside)
-      await removeTree(aside, privileges.ids)
+      if (!dryRun) await removeLayer(parts, folder)
     }
     return { blobs, partials, layers: trees, containers, bytes }
   })

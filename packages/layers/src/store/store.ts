@@ -40,6 +40,7 @@ import type {
   RebaseOptions,
   RecompressOptions,
   SquashOptions,
+  VerifyOptions,
 } from '../options.ts'
 
 import type { StoreRights } from '../privileges.ts'
@@ -363,9 +364,10 @@ export class Store implements LayerStore {
     })
   }
 
-  async verify({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<Verification> {
+  async verify(options: VerifyOptions = {}): Promise<Verification> {
     return await systemCalls(async () => {
-      return await verifyStore(this.#open(), signal)
+      refuseUnknownOptions('verify', options, names.verifyOptions)
+      return await verifyStore(this.#open(), options)
     })
   }
 

@@ -73,6 +73,12 @@ export interface ImageLayout extends ImageSink {
    * @throws BoxError `ERR_BOX_BLOB_ABSENT`
    */
   verify(digest: Digest, options?: { readonly signal?: AbortSignal }): Promise<boolean>
+  /**
+   * Reads a blob through and removes it where it is not what its name says, also where an entry of index.json leads to it: who is given the image once
+   * more receives it again. Gives whether it was removed.
+   * @throws BoxError `ERR_BOX_BLOB_ABSENT`; `ERR_BOX_STATE` where a writer is receiving it
+   */
+  removeDamaged(digest: Digest): Promise<boolean>
 }
 
 /**
@@ -265,6 +271,21 @@ class Layout implements ImageLayout {
       if (error instanceof BoxError && (error.code === 'ERR_BOX_DIGEST_MISMATCH' || error.code === 'ERR_BOX_SIZE_MISMATCH')) return false
       throw error
     }
+  }
+
+  async removeDamaged(digest: Digest): Promise<boolean> {
+    return await systemCalls(async () => {
+      const lock = await this.#lockOf(digest)
+      try {
+        if (await this.verify(digest)) return false
+        const path = await this.#folder.blobPath(digest)
+        await rm(path)
+        await this.#folder.sync(dirname(path))
+        return true
+      } finally {
+        await lock.release()
+      }
+    })
   }
 
   /** The lock of a blob that is to be removed. @throws BoxError `ERR_BOX_STATE` */
