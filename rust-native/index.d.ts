@@ -8,7 +8,7 @@ export declare class BandwidthLimiter {
   /** Limits the group of the v2 hierarchy in that folder. */
   attach(folder: string): void
   /** Those that limit the group in that folder already, whoever attached them. Needs CAP_SYS_ADMIN. */
-  static open(folder: string): Self | null
+  static open(folder: string): BandwidthLimiter | null
   /** The rates that hold now. */
   rates(): BandwidthRates
   /** Changes the rates. */
@@ -36,7 +36,7 @@ export declare class DeviceFilter {
   /** Loads the program. Needs CAP_BPF. */
   static load(rules: Array<DeviceFilterRule>): DeviceFilter
   /** The one that the group in that folder has already, whoever made it. Needs CAP_SYS_ADMIN. */
-  static open(folder: string): Self | null
+  static open(folder: string): DeviceFilter | null
   /** Holds for the group of the v2 hierarchy in that folder. */
   attach(folder: string): void
   /** Other rules for the same group, at once. */

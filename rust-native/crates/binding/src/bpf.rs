@@ -69,7 +69,7 @@ impl BandwidthLimiter {
 
     /// Those that limit the group in that folder already, whoever attached them. Needs CAP_SYS_ADMIN.
     #[napi(catch_unwind)]
-    pub fn open(env: &Env, folder: String) -> napi::Result<Option<Self>> {
+    pub fn open(env: &Env, folder: String) -> napi::Result<Option<BandwidthLimiter>> {
         let found = open(&folder).and_then(|group| Bandwidth::attached(group.as_fd()).map_err(|it| it.at(&folder))).or_throw(env)?;
         Ok(found.map(|bandwidth| Self { inner: Mutex::new(Some(bandwidth)) }))
     }

@@ -44,7 +44,7 @@ impl DeviceFilter {
 
     /// The one that the group in that folder has already, whoever made it. Needs CAP_SYS_ADMIN.
     #[napi(catch_unwind)]
-    pub fn open(env: &Env, folder: String) -> napi::Result<Option<Self>> {
+    pub fn open(env: &Env, folder: String) -> napi::Result<Option<DeviceFilter>> {
         let found = open(&folder).and_then(|group| Filter::attached(group.as_fd()).map_err(|it| it.at(&folder))).or_throw(env)?;
         Ok(found.map(|filter| Self { inner: Mutex::new(Some(filter)) }))
     }
