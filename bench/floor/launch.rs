@@ -1,5 +1,5 @@
 //! The floor of the launch bench: the system calls of one container, in their order, and nothing else.
-//! For each line on standard input it makes the groups, the namespaces and the mounts, runs /bin/true of the folder `rootfs` in them under the file `filter`, waits for its end and
+//! For each line on standard input it makes the groups (of v1, and beside them one of v2 where the host has both, as ours does), the namespaces and the mounts, runs /bin/true of the folder `rootfs` in them under the file `filter`, waits for its end and
 //! removes the groups; it answers with the nanoseconds that this took. With a descriptor's number as argument the root is a clone of the mount that it refers to.
 //! Built by: rustc -O --edition 2024
 use std::ffi::{CString, c_char, c_int, c_long, c_ulong, c_void};
@@ -46,6 +46,7 @@ const SYS_MOVE_MOUNT: c_long = 429;
 const CLONE_OF_ALL: c_int = 1 | O_CLOEXEC | 0x1000 | 0x8000;
 const MOVE_MOUNT_F_EMPTY_PATH: c_int = 4;
 const CLONE_PIDFD: u64 = 0x1000;
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 const CLONE_NEWCGROUP: c_int = 0x0200_0000;
 /// mount, uts, ipc, user, pid and net
 const NEW: u64 = 0x0002_0000 | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0x2000_0000 | 0x4000_0000;
@@ -67,35 +68,52 @@ const CAPABILITIES: u32 =
 
 fn main() -> io::Result<()> {
     let above = groups_above()?;
+    let beside = group_beside(&above)?;
     let process = std::process::id();
     let filter = fs::read("filter")?;
     let root: Option<c_int> = std::env::args().nth(1).and_then(|number| number.parse().ok());
     for (number, line) in io::stdin().lock().lines().enumerate() {
         line?;
         let began = Instant::now();
-        launch(&above, process, number, &filter, root)?;
+        launch(&above, beside.as_ref(), process, number, &filter, root)?;
         println!("{}", began.elapsed().as_nanos());
     }
     Ok(())
 }
 
-fn launch(above: &[PathBuf], process: u32, number: usize, filter: &[u8], root: Option<c_int>) -> io::Result<()> {
+fn launch(
+    above: &[PathBuf],
+    beside: Option<&PathBuf>,
+    process: u32,
+    number: usize,
+    filter: &[u8],
+    root: Option<c_int>,
+) -> io::Result<()> {
     let tree = root.map(clone_of).transpose()?;
-    let groups: Vec<PathBuf> = above
-        .iter()
-        .map(|path| path.join(format!("box-floor-{process}-{number}")))
-        .collect();
+    let name = format!("box-floor-{process}-{number}");
+    let mut groups: Vec<PathBuf> = above.iter().map(|path| path.join(&name)).collect();
     let mut tasks = Vec::new();
     for group in &groups {
         fs::create_dir(group)?;
         tasks.push(File::options().write(true).open(group.join(limit(group, above.len() == 1)?))?);
     }
+    let into = beside
+        .map(|path| {
+            let group = path.join(&name);
+            fs::create_dir(&group)?;
+            let folder = File::open(&group)?;
+            groups.push(group);
+            Ok::<_, io::Error>(folder)
+        })
+        .transpose()?;
     let mut ends = [0; 2];
     check(unsafe { pipe2(&mut ends, O_CLOEXEC) })?;
     let (mut reader, mut writer) = unsafe { (File::from_raw_fd(ends[0]), File::from_raw_fd(ends[1])) };
     let mut pidfd: c_int = -1;
-    // struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, and six that stay zero.
-    let arguments: [u64; 11] = [NEW | CLONE_PIDFD, &raw mut pidfd as u64, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let flags = NEW | CLONE_PIDFD | into.as_ref().map_or(0, |_| CLONE_INTO_CGROUP);
+    let cgroup = into.as_ref().map_or(0, |folder| folder.as_raw_fd() as u64);
+    // struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, five that stay zero, and cgroup.
+    let arguments: [u64; 11] = [flags, &raw mut pidfd as u64, 0, 0, 0, 0, 0, 0, 0, 0, cgroup];
     let pid = unsafe { syscall(SYS_CLONE3, &arguments, size_of_val(&arguments)) };
     if pid == 0 {
         drop(writer);
@@ -165,6 +183,14 @@ fn groups_above() -> io::Result<Vec<PathBuf>> {
         .find_map(|line| line.strip_prefix("0::"))
         .ok_or(io::ErrorKind::NotFound)?;
     Ok(vec![PathBuf::from(format!("/sys/fs/cgroup{line}"))])
+}
+
+/// Beside groups of v1 this process's own group of v2, where that hierarchy is mounted.
+fn group_beside(above: &[PathBuf]) -> io::Result<Option<PathBuf>> {
+    let own = fs::read_to_string("/proc/self/cgroup")?;
+    let line = own.lines().find_map(|line| line.strip_prefix("0::"));
+    let path = line.map(|line| PathBuf::from(format!("/sys/fs/cgroup/unified{line}")));
+    Ok(path.filter(|path| above.len() > 1 && path.is_dir()))
 }
 
 /// In the child, up to the program.

@@ -28,7 +28,11 @@ export async function runStage(stage) {
   const outcome = count(stage, log, report)
   const problems = endProblems(stage, end, outcome)
   if (before !== undefined) problems.push(...(await findLeaks(before, run)).map((leak) => `left behind: ${leak}`))
-  rmSync(run.temporary, { recursive: true, force: true })
+  try {
+    rmSync(run.temporary, { recursive: true, force: true })
+  } catch (error) {
+    problems.push(`left behind: ${error.message}`)
+  }
   for (const problem of problems) outcome.failures.push(`${stage.name}: ${problem}`)
   return { ...outcome, failed: outcome.failed + problems.length, elapsed, log, interrupted: end.interrupted }
 }

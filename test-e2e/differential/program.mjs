@@ -6,7 +6,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { benchImage } from '../../bench/layers/input.mjs'
 import { findPeer } from '../../scripts/peers.mjs'
@@ -31,7 +30,8 @@ async function compareAll() {
     if (missing !== undefined) tally.skip(`${name} beside Box`, missing)
     return missing === undefined
   })
-  const folder = mkdtempSync(join(tmpdir(), 'box-differential-'))
+  // podman takes no path of more than 50 characters for its state, and TMPDIR may be long.
+  const folder = mkdtempSync('/tmp/box-differ-')
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'box-differential', folder])
   try {
     process.stdout.write(`seed ${random.seed}\n`)
@@ -63,7 +63,7 @@ async function compareAll() {
       equal(ours, await listed(() => unpackByBox(place, zstd.layout, 'bench')), []),
     )
   } finally {
-    execFileSync('umount', [folder])
+    execFileSync('umount', ['--recursive', folder])
     rmSync(folder, { recursive: true })
   }
 }
