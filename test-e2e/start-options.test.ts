@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -13,15 +14,17 @@ const asRoot = process.geteuid?.() === 0 ? describe : describe.skip
 
 /** A field of /proc/PID/stat by its number (proc_pid_stat(5)). */
 const stat = (pid: number, field: number): string => readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[field - 1] ?? ''
+/** Goes on until it is ended, as the shell that it is: a program that has just been started opens its libraries. */
+const waits = ['sh', '-c', 'echo up; sleep 60; :']
 /** ioprio_get(2) of the calling process, and personality(2) without a change. */
 const [ioprioGet, personality] = process.arch === 'x64' ? [252, 135] : [31, 92]
 
 asRoot('the options of a container hold for its first process and for the commands beside it', () => {
   const host = useHostileHost()
   const within = async (options: StartOptions, use: (container: Container) => Promise<void>): Promise<void> => {
-    const container = await host.runtime.start('base', ['sh', '-c', 'echo up; exec sleep 60'], options)
+    const container = await host.runtime.start('base', waits, options)
     try {
-      for await (const _ of container.stdout) break
+      await once(container.stdout, 'data')
       await use(container)
     } finally {
       await container.close()
@@ -29,8 +32,8 @@ asRoot('the options of a container hold for its first process and for the comman
   }
   const both = async (options: StartOptions, look: (pid: number) => string, expected: unknown): Promise<void> => {
     await within(options, async (container) => {
-      const child = await container.exec(['sh', '-c', 'echo up; exec sleep 60'])
-      for await (const _ of child.stdout) break
+      const child = await container.exec(waits)
+      await once(child.stdout, 'data')
       expect([look(container.pid), look(child.pid)]).toEqual([expected, expected])
     })
   }
@@ -135,8 +138,9 @@ asRoot('the options of a container hold for its first process and for the comman
           const stream = terminal ? /^\d \/dev\/pts\/0( \(deleted\))?$/ : /^\d (\/dev\/null|pipe:.*)$/
           const three = [0, 1, 2].map(() => expect.stringMatching(stream))
           expect(numbers(container.pid)).toEqual([...three, `5 ${files[0]}`])
-          const child = await container.exec(['sh', '-c', 'echo up; exec sleep 60'], { descriptors: { 8: two }, terminal })
-          for await (const _ of child.stdout) break
+          const child = await container.exec(waits, { descriptors: { 8: two }, terminal })
+          // Who ends the stream of a terminal hangs up.
+          await once(child.stdout, 'data')
           expect(numbers(child.pid)).toEqual([...[0, 1, 2].map(() => expect.stringMatching(/^\d \/dev|^\d pipe/)), `8 ${files[1]}`])
         })
     } finally {
