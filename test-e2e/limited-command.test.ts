@@ -34,9 +34,9 @@ asRoot(
       ...stderr.matchAll(/^ +\d+ s {2}CPU \S+ (\d+)% {2}memory \S+ (\d+) MB {2}in \S+ (\d+) Mbit\/s {2}out \S+ (\d+) Mbit\/s$/gm),
     ]
     expect(lines.length).toBeGreaterThanOrEqual(3)
-    // The first second spends what was saved up. What a busy machine leaves to the command may be little.
+    // The first second spends what was saved up.
     for (const [, cpu, memory, received, sent] of lines.slice(1).map((line) => line.map(Number))) {
-      expect(cpu).toBeGreaterThan(0)
+      expect(cpu).toBeGreaterThan(20)
       expect(cpu).toBeLessThan(65)
       expect(memory).toBeLessThan(512)
       expect(received).toBeLessThan(24)
