@@ -52,7 +52,8 @@ const applyLayer = String.raw`
 $2 < "$1" | tar -t --quoting-style=literal | while IFS= read -r name; do
   folder=$(dirname "$name") base=$(basename "$name")
   case $base in
-    .wh..wh..opq) if [ -d "./$folder" ]; then find "./$folder" -mindepth 1 -delete; fi;;
+    # The folder itself too: tar takes no attribute away from one that is there.
+    .wh..wh..opq) if [ "$folder" != . ] && [ -d "./$folder" ]; then rm -r "./$folder"; mkdir "./$folder"; fi;;
     .wh.*) rm -rf "./$folder/$(printf %s "$base" | cut -c5-)";;
     # tar replaces no full folder by something else.
     *) case $name in */) ;; *) if [ -d "./$name" ] && [ ! -L "./$name" ]; then rm -r "./$name"; fi;; esac;;
