@@ -159,6 +159,29 @@ export declare class Repository {
     send(request: ExchangeRequest): Promise<Reply>;
 }
 
+// client/upload.d.ts
+import { type Descriptor } from '@box/core';
+import type { Repository } from './repository.ts';
+/** A blob upload that is open in a registry (distribution-spec, "Pushing a blob in chunks"). */
+export interface Session {
+    /** Where the next request goes. The registry says so anew with every answer. */
+    readonly location: URL;
+    /** How many bytes the registry has. */
+    readonly offset: number;
+    /** The shortest chunk that the registry takes, the last one excepted. */
+    readonly shortestChunk: number;
+}
+/** Bytes of a blob from `start` up to and without `end`. Each call gives them anew. */
+export type Slice = (start: number, end: number) => AsyncIterable<Uint8Array>;
+/** Opens an upload, or has the registry take the blob over from another repository: then there is no session. */
+export declare function beginUpload(repository: Repository, descriptor: Descriptor, mountFrom: Repository | undefined, signal: AbortSignal): Promise<Session | 'mounted'>;
+/** Sends the bytes from the session's offset up to `end`. @throws RegistryError where the registry does not take them. */
+export declare function sendChunk(repository: Repository, descriptor: Descriptor, session: Session, slice: Slice, end: number, signal: AbortSignal): Promise<Session>;
+/** Asks the registry how far it got. Undefined where it has forgotten the session or does not tell. */
+export declare function uploadStatus(repository: Repository, descriptor: Descriptor, session: Session, signal: AbortSignal): Promise<Session | undefined>;
+/** Ends the upload: the registry checks the digest. With `slice`, the whole blob is the request's body. */
+export declare function finishUpload(repository: Repository, descriptor: Descriptor, session: Session, slice: Slice | undefined, signal: AbortSignal): Promise<void>;
+
 // config/certs-d.d.ts
 import type { Certificates } from '../egress/connector.ts';
 /**
@@ -645,6 +668,11 @@ export interface RegistryOptions {
     readonly egress?: EgressOptions;
     /** How often what failed for the moment is tried again. */
     readonly retry?: RetryOptions;
+    /**
+     * A folder of its own, for the addresses of unfinished uploads: a push that is started again goes on where the registry is, for a day. Default: none,
+     * and such a push begins its unfinished blobs anew.
+     */
+    readonly uploads?: string;
     /** Called with each image of a registry before anything of it is used; it refuses by throwing. */
     readonly policy?: Policy;
 }
@@ -900,6 +928,7 @@ import type { Repository } from '../client/repository.ts';
 import type { RetryPolicy } from '../http/retry.ts';
 import type { ManifestFormat } from './convert.ts';
 import type { TransferEvent } from './events.ts';
+import type { KeptUploads } from './kept-uploads.ts';
 import type { Origin } from './origin.ts';
 /** A source to copy from; without a name, what the other side is named. */
 export type CopyFrom = ImageSource | {
@@ -946,6 +975,7 @@ export interface CopyContext {
     readonly places: (reference: string) => Places;
     readonly originOf: (places: Places, foreignLayers: boolean) => Origin;
     readonly retry: RetryPolicy;
+    readonly uploads: KeptUploads | undefined;
 }
 /** Copies an image. Arguments that are wrong are thrown at once; what goes wrong later is the task's outcome. */
 export declare function copyBetween(from: string | CopyFrom, to: string | CopyTo, options: CopyOptions, context: CopyContext): Task<Descriptor, TransferEvent>;
@@ -974,6 +1004,48 @@ export declare class Progress {
     moved(done: number): void;
     end(type: 'copied' | 'present' | 'mounted'): void;
 }
+
+// transfer/kept-uploads.d.ts
+import { type Descriptor } from '@box/core';
+import { type HeldLock, type Locks } from '@box/oci';
+import type { Repository } from '../client/repository.ts';
+import type { Session } from '../client/upload.ts';
+/**
+ * The addresses of unfinished uploads, in a folder, so that a process that is started again goes on where an earlier one was killed. Who has such an
+ * address may be able to add to the upload: the files are their owner's alone (0600), as is the folder (0700). An address is used for the blob, the repository and
+ * the origin that it was given for and for nothing else, and only one on that origin is kept.
+ */
+export declare class KeptUploads {
+    #private;
+    constructor(folder: string, locks?: Locks);
+    /**
+     * Takes the place of one blob's upload to one repository. Undefined where someone else has it, who is sending that blob: two must not add to one upload.
+     * @throws BoxError `ERR_BOX_STORE_INVALID` where others may write to the folder; `ERR_BOX_SYSTEM`.
+     */
+    claim(repository: Repository, descriptor: Descriptor): Promise<KeptUpload | undefined>;
+    /** Removes what is kept of a blob that the repository has. */
+    forget(repository: Repository, descriptor: Descriptor): Promise<void>;
+}
+/** What an address is for. */
+interface Upload {
+    readonly origin: string;
+    readonly repository: string;
+    readonly digest: string;
+    readonly size: number;
+}
+/** The place of one upload in the folder, which this process has until it gives it back. */
+export declare class KeptUpload {
+    #private;
+    /** What an earlier process left. How far the registry is, it has to be asked. */
+    readonly earlier: Session | undefined;
+    constructor(path: string, upload: Upload, lock: HeldLock, earlier: Session | undefined);
+    /** Keeps where the upload goes on. An address on another origin is not kept, nor is the one that it takes the place of. @throws BoxError `ERR_BOX_SYSTEM`. */
+    keep({ location, shortestChunk }: Session): Promise<void>;
+    forget(): Promise<void>;
+    /** Gives the place back; what is kept stays. */
+    release(): Promise<void>;
+}
+export {};
 
 // transfer/mirrors.d.ts
 import { type Descriptor } from '@box/core';

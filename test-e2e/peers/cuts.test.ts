@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pushCuts, pullThroughCuts, pushThroughCuts } from '../../packages/registry/test/fixtures/cuts.ts'
+import { pullThroughCuts, pushCuts, pushKills, pushThroughCuts, pushThroughKills } from '../../packages/registry/test/fixtures/cuts.ts'
 import { DistributionRegistry } from '../../packages/registry/test/fixtures/peers.ts'
 
 const program = process.env['BOX_DISTRIBUTION'] ?? ''
@@ -27,6 +27,14 @@ withDistribution('distribution v3, which reports how far an upload got', () => {
       const port = Number(peer.host.split(':')[1])
       await pushThroughCuts(folder, port, limits, options)
       await pullThroughCuts(folder, port)
+    },
+    60_000,
+  )
+
+  test.each(pushKills)(
+    'a push by a process that is killed %s and started again sends no byte of a layer twice',
+    async (_, kills, options) => {
+      await pushThroughKills(folder, Number(peer.host.split(':')[1]), kills, options)
     },
     60_000,
   )

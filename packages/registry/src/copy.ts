@@ -13,13 +13,14 @@ export function copy(
   to: string | CopyTo,
   options: CopyOptions & RegistryOptions = {},
 ): Task<Descriptor, TransferEvent> {
-  const { platform, concurrency, chunkSize, foreignLayers, signal, ...rest } = options
+  const { platform, concurrency, chunkSize, foreignLayers, format, signal, ...rest } = options
   const registry = new Registry(rest)
   const copying = {
     ...(platform === undefined ? {} : { platform }),
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(chunkSize === undefined ? {} : { chunkSize }),
     ...(foreignLayers === undefined ? {} : { foreignLayers }),
+    ...(format === undefined ? {} : { format }),
   }
   return new Task<Descriptor, TransferEvent>(
     async (emit, taskSignal) => {

@@ -18,6 +18,7 @@ export const registryOptions: OptionNames<RegistryOptions> = {
   proxy: true,
   egress: true,
   retry: true,
+  uploads: true,
   policy: true,
 }
 

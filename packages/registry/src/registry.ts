@@ -30,6 +30,7 @@ import { egressOptions, registryOptions, retryOptions, shortNamesOptions } from 
 import { artifactSource, type Artifact } from './transfer/artifact.ts'
 import { copyBetween, type CopyFrom, type CopyOptions, type CopyTo, type Located, type Places } from './transfer/copy.ts'
 import type { TransferEvent } from './transfer/events.ts'
+import { KeptUploads } from './transfer/kept-uploads.ts'
 import { MirroredOrigin, type Mirrors } from './transfer/mirrors.ts'
 import type { Origin } from './transfer/origin.ts'
 import { SearchedOrigin } from './transfer/searched.ts'
@@ -54,6 +55,11 @@ export interface RegistryOptions {
   readonly egress?: EgressOptions
   /** How often what failed for the moment is tried again. */
   readonly retry?: RetryOptions
+  /**
+   * A folder of its own, for the addresses of unfinished uploads: a push that is started again goes on where the registry is, for a day. Default: none,
+   * and such a push begins its unfinished blobs anew.
+   */
+  readonly uploads?: string
   /** Called with each image of a registry before anything of it is used; it refuses by throwing. */
   readonly policy?: Policy
 }
@@ -76,6 +82,7 @@ export class Registry {
   readonly #mirrors: Mirrors
   readonly #rules: readonly RegistryRule[]
   readonly #shortNames: ShortNames | undefined
+  readonly #uploads: KeptUploads | undefined
   readonly #exchanges = new Map<string, Exchange>()
   #closed = false
 
@@ -93,6 +100,7 @@ export class Registry {
     this.#retry = new RetryPolicy(options.retry)
     this.#policy = this.#bound(options.policy)
     this.#mirrors = options.mirrors ?? {}
+    this.#uploads = options.uploads === undefined ? undefined : new KeptUploads(options.uploads)
   }
 
   /**
@@ -160,6 +168,7 @@ export class Registry {
       places: (text) => this.#places(text),
       originOf: (places, foreignLayers) => this.#originOf(places, this.#policy, foreignLayers),
       retry: this.#retry,
+      uploads: this.#uploads,
     })
   }
 

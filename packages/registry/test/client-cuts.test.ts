@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { copy, layout, serve, type ServedRegistry } from '../src/index.ts'
-import { originalIn, piece, pullThroughCuts, pushCuts, pushThroughCuts } from './fixtures/cuts.ts'
+import { originalIn, piece, pullThroughCuts, pushCuts, pushKills, pushThroughCuts, pushThroughKills } from './fixtures/cuts.ts'
 import { DistributionRegistry, withPrograms } from './fixtures/peers.ts'
 
 // A connection that a proxy ends is noticed by both sides in their own time, on a machine that may be busy.
@@ -41,6 +41,13 @@ describe('our own registry', () => {
   test('a push whose connection ends after each answer sends no byte of a layer twice', async () => {
     await pushThroughCuts(folder, served.port, { answers: 1 }, { chunkSize: piece })
   })
+
+  test.each(pushKills)(
+    'a push by a process that is killed %s and started again sends no byte of a layer twice',
+    async (_, kills, options) => {
+      await pushThroughKills(folder, served.port, kills, options)
+    },
+  )
 })
 
 withPrograms('docker-registry')("the distribution project's registry", () => {
@@ -64,5 +71,9 @@ withPrograms('docker-registry')("the distribution project's registry", () => {
   // Version 2 forgets an upload of which a request broke, so that there is no offset to go on from.
   test('a push whose connection ends at each boundary of chunks sends no byte of a layer twice', async () => {
     await pushThroughCuts(folder, port, { answers: 1 }, { chunkSize: piece })
+  })
+
+  test('a push by a process that is killed between chunks and started again sends no byte of a layer twice', async () => {
+    await pushThroughKills(folder, port, [{ patches: 1 }, { patches: 4 }], { chunkSize: piece, concurrency: 1 })
   })
 })

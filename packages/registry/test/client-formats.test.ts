@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { layout, Registry } from '../src/index.ts'
+import { copy, layout, Registry } from '../src/index.ts'
 import { failure, indexType, manifestType } from './fixtures/attack.ts'
 import { Memory } from './fixtures/memory.ts'
 import { DistributionRegistry, run, withPrograms } from './fixtures/peers.ts'
@@ -45,6 +45,12 @@ function addIndex(tag: string): void {
 function documentAt(name: string): unknown {
   return JSON.parse(String(server.manifests.get(name)?.bytes))
 }
+
+test('copy() takes the format as a client does', async () => {
+  addIndex('v1')
+  const { mediaType } = await copy(server.reference('app:v1'), server.reference('app:docker'), { format: 'docker' })
+  expect(mediaType).toBe(dockerTypes.index)
+})
 
 test("an index is written in Docker's format with all that it leads to, every digest that of its bytes, and no blob is moved for it", async () => {
   addIndex('v1')

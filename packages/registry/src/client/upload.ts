@@ -38,7 +38,7 @@ export async function beginUpload(
     return 'mounted'
   }
   if (reply.status !== 202) throw await failureOf(reply, `upload of ${descriptor.digest} to ${repository.name}`)
-  return await sessionOf(repository, descriptor, reply, 0)
+  return await sessionOf(repository, descriptor, reply, 0, undefined)
 }
 
 /** Sends the bytes from the session's offset up to `end`. @throws RegistryError where the registry does not take them. */
@@ -65,7 +65,7 @@ export async function sendChunk(
     signal,
   })
   if (reply.status !== 202 && reply.status !== 204) throw await failureOf(reply, `upload of ${descriptor.digest} to ${repository.name}`)
-  const next = await sessionOf(repository, descriptor, reply, end)
+  const next = await sessionOf(repository, descriptor, reply, end, session)
   // A registry that took the chunk and says that it has nothing new (or `0-0`) is out in its count: the digest will tell.
   return next.offset > Math.max(offset, 1) ? next : { ...next, offset: end }
 }
@@ -89,7 +89,7 @@ export async function uploadStatus(
     await reply.discard()
     return undefined
   }
-  return await sessionOf(repository, descriptor, reply, offset, session.location)
+  return await sessionOf(repository, descriptor, reply, offset, session)
 }
 
 /** Ends the upload: the registry checks the digest. With `slice`, the whole blob is the request's body. */
@@ -118,9 +118,16 @@ export async function finishUpload(
   await reply.discard()
 }
 
-async function sessionOf(repository: Repository, descriptor: Descriptor, reply: Reply, offset: number, known?: URL): Promise<Session> {
-  const location = locationOf(reply) ?? known
-  const shortestChunk = reply.length('oci-chunk-min-length') ?? 1
+/** @param before The session as it was, of which what the answer does not say still holds: the shortest chunk is said with the first one only. */
+async function sessionOf(
+  repository: Repository,
+  descriptor: Descriptor,
+  reply: Reply,
+  offset: number,
+  before: Session | undefined,
+): Promise<Session> {
+  const location = locationOf(reply) ?? before?.location
+  const shortestChunk = reply.length('oci-chunk-min-length') ?? before?.shortestChunk ?? 1
   const accepted = offset === 0 ? 0 : (rangeEnd(reply) ?? offset)
   await reply.discard()
   if (location === undefined)

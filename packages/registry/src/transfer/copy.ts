@@ -16,6 +16,7 @@ import { RepositoryDestination, SinkDestination, type Destination } from './dest
 import type { ManifestFormat } from './convert.ts'
 import type { TransferEvent } from './events.ts'
 import { copyGraph } from './graph.ts'
+import type { KeptUploads } from './kept-uploads.ts'
 import type { Origin } from './origin.ts'
 import { SourceOrigin } from './origins.ts'
 import { SearchedOrigin } from './searched.ts'
@@ -64,6 +65,7 @@ export interface CopyContext {
   readonly places: (reference: string) => Places
   readonly originOf: (places: Places, foreignLayers: boolean) => Origin
   readonly retry: RetryPolicy
+  readonly uploads: KeptUploads | undefined
 }
 
 /** Copies an image. Arguments that are wrong are thrown at once; what goes wrong later is the task's outcome. */
@@ -99,7 +101,7 @@ export function copyBetween(
             origin,
             destination,
             { from: fromName, to: toName },
-            { retry: context.retry, signal: taskSignal, emit, chunkSize },
+            { retry: context.retry, uploads: context.uploads, signal: taskSignal, emit, chunkSize },
             { platform, concurrency, format },
           ),
         { from: fromName, to: toName() },

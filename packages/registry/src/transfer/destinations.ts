@@ -4,6 +4,7 @@ import { pushManifest } from '../client/referrers-tag.ts'
 import type { Repository } from '../client/repository.ts'
 import type { RetryPolicy } from '../http/retry.ts'
 import { Progress, type Emit } from './events.ts'
+import type { KeptUploads } from './kept-uploads.ts'
 import type { Opened, Origin } from './origin.ts'
 import { documentOf, RepositoryOrigin } from './origins.ts'
 import { receive } from './receive.ts'
@@ -14,6 +15,7 @@ export interface TransferContext {
   readonly signal: AbortSignal
   readonly emit: Emit
   readonly chunkSize: number
+  readonly uploads: KeptUploads | undefined
 }
 
 /** What a graph copy writes to: a repository, or any image sink. */

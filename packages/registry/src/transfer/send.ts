@@ -5,6 +5,7 @@ import { beginUpload, finishUpload, sendChunk, uploadStatus, type Session, type 
 import { RegistryError } from '../errors.ts'
 import type { RetryPolicy } from '../http/retry.ts'
 import { Progress, type Emit } from './events.ts'
+import type { KeptUpload, KeptUploads } from './kept-uploads.ts'
 import type { Origin } from './origin.ts'
 import { progressAtLeast, readBlob } from './read.ts'
 
@@ -15,27 +16,53 @@ export interface SendOptions {
   /** Bytes for each request of an upload. Infinity: all in one. */
   readonly chunkSize: number
   readonly mountFrom: Repository | undefined
+  /** Where the addresses of unfinished uploads are kept for a later process. */
+  readonly uploads: KeptUploads | undefined
 }
 
-/** Brings a blob into a repository: not at all where it is there, by mounting it where the registry has it elsewhere, else by sending it. */
+/**
+ * Brings a blob into a repository: not at all where it is there, by going on with what an earlier process began, by mounting it where the registry has it
+ * elsewhere, else by sending it.
+ */
 export async function send(origin: Origin, repository: Repository, descriptor: Descriptor, options: SendOptions): Promise<void> {
-  const { signal, emit, mountFrom } = options
+  const { signal, emit } = options
   const progress = new Progress(descriptor, emit)
+  const uploads = isSmall(descriptor, options) ? undefined : options.uploads
   if ((await statBlob(repository, descriptor.digest, 'pull,push', signal)) !== undefined) {
+    // Who began its upload may have been killed when it was there, or someone else has brought it.
+    await uploads?.forget(repository, descriptor)
     progress.end('present')
     return
   }
-  const session = await beginUpload(repository, descriptor, mountFrom, signal)
-  if (session === 'mounted') {
-    progress.end('mounted')
-    return
+  const kept = await uploads?.claim(repository, descriptor)
+  try {
+    const outcome = await bring(new Upload(origin, repository, descriptor, options, progress, kept), repository, descriptor, options)
+    await kept?.forget()
+    progress.end(outcome)
+  } finally {
+    await kept?.release()
   }
-  await new Upload(origin, repository, descriptor, options, progress).run(session)
-  progress.end('copied')
+}
+
+async function bring(
+  upload: Upload,
+  repository: Repository,
+  descriptor: Descriptor,
+  { mountFrom, signal }: SendOptions,
+): Promise<'copied' | 'mounted'> {
+  if (await upload.resume()) return 'copied'
+  const session = await beginUpload(repository, descriptor, mountFrom, signal)
+  if (session === 'mounted') return 'mounted'
+  await upload.run(session)
+  return 'copied'
 }
 
 /** A blob of so many bytes is not worth a request of its own before the one that ends the upload. */
 const smallest = 256 * 1024
+
+function isSmall({ size }: Descriptor, { chunkSize }: SendOptions): boolean {
+  return size <= Math.min(smallest, chunkSize)
+}
 
 class Upload {
   readonly #repository: Repository
@@ -43,33 +70,71 @@ class Upload {
   readonly #options: SendOptions
   readonly #progress: Progress
   readonly #slice: Slice
+  readonly #kept: KeptUpload | undefined
   /** How many bytes of the blob the last request was given. */
   #handed = 0
   /** Why the source could not be read: that is never the registry's fault, and no reason to try again. */
   #sourceFailure: { readonly reason: unknown } | undefined
 
-  constructor(origin: Origin, repository: Repository, descriptor: Descriptor, options: SendOptions, progress: Progress) {
+  constructor(
+    origin: Origin,
+    repository: Repository,
+    descriptor: Descriptor,
+    options: SendOptions,
+    progress: Progress,
+    kept: KeptUpload | undefined,
+  ) {
     this.#repository = repository
     this.#descriptor = descriptor
     this.#options = options
     this.#progress = progress
     this.#slice = (start, end) => this.#read(origin, start, end)
+    this.#kept = kept
+  }
+
+  /** Goes on with what an earlier process began. Gives false where there is nothing of that, or the registry does not take it. */
+  async resume(): Promise<boolean> {
+    const earlier = this.#kept?.earlier
+    if (earlier === undefined) return false
+    // Any part of it may have been on the way when that process ended.
+    this.#handed = this.#descriptor.size
+    const session = await this.#settled(earlier)
+    if (session !== undefined) {
+      this.#progress.tell('started', session.offset)
+      try {
+        await this.#inParts(session)
+        return true
+      } catch (thrown) {
+        // The bytes that the registry has may be other ones than those that were sent.
+        if (this.#sourceFailure !== undefined || !isRefusal(thrown)) throw thrown
+      }
+    }
+    await this.#kept?.forget()
+    return false
   }
 
   async run(begun: Session): Promise<void> {
-    const { signal, retry } = this.#options
     this.#progress.tell('started', 0)
-    if (this.#isSmall && (await this.#atOnce(begun))) return
-    let session = this.#isSmall ? await this.#begin() : begun
-    for (let attempt = 1, counted = 0; ; attempt += 1) {
+    const small = isSmall(this.#descriptor, this.#options)
+    if (small && (await this.#atOnce(begun))) return
+    await this.#inParts(small ? await this.#begin() : begun)
+  }
+
+  async #inParts(begun: Session): Promise<void> {
+    const { signal, retry } = this.#options
+    let session = begun
+    for (let attempt = 1, counted = begun.offset; ; attempt += 1) {
       try {
-        await this.#send(session, (next) => {
+        await this.#kept?.keep(session)
+        await this.#send(session, async (next) => {
           session = next
+          await this.#kept?.keep(next)
         })
         return
       } catch (thrown) {
         if (this.#sourceFailure !== undefined) throw this.#sourceFailure.reason
         if (isNoPatch(thrown, session)) {
+          await this.#kept?.forget()
           await this.#whole()
           return
         }
@@ -85,10 +150,6 @@ class Upload {
     }
   }
 
-  get #isSmall(): boolean {
-    return this.#descriptor.size <= Math.min(smallest, this.#options.chunkSize)
-  }
-
   /** In the request that ends the upload. Gives false where that failed in a way that a second try may not. */
   async #atOnce(session: Session): Promise<boolean> {
     try {
@@ -102,14 +163,14 @@ class Upload {
   }
 
   /** Sends what is left, in chunks, and has the registry check it. */
-  async #send(from: Session, onSession: (session: Session) => void): Promise<void> {
+  async #send(from: Session, onSession: (session: Session) => Promise<void>): Promise<void> {
     const { signal, chunkSize } = this.#options
     const { size } = this.#descriptor
     let session = from
     while (session.offset < size) {
       const end = Math.min(size, session.offset + Math.max(chunkSize, session.shortestChunk))
       session = await sendChunk(this.#repository, this.#descriptor, session, this.#slice, end, signal)
-      onSession(session)
+      await onSession(session)
     }
     await finishUpload(this.#repository, this.#descriptor, session, undefined, signal)
   }
@@ -176,6 +237,12 @@ class Upload {
 /** A registry without chunked upload says so to the first chunk. */
 function isNoPatch(thrown: unknown, session: Session): boolean {
   return session.offset === 0 && thrown instanceof RegistryError && (thrown.status === 405 || thrown.status === 501)
+}
+
+/** The registry does not want this upload; that it does not want this client is no reason to try another one. */
+function isRefusal(thrown: unknown): boolean {
+  if (!(thrown instanceof RegistryError) || thrown.status === undefined) return false
+  return thrown.status >= 400 && thrown.status < 500 && ![401, 403, 408, 429].includes(thrown.status)
 }
 
 /** What a fresh look at the session may repair: a broken connection, a passing fault, a session that is out of step or gone. */
