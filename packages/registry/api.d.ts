@@ -399,8 +399,8 @@ export interface EgressOptions {
     /** Whether a registry itself may be on a loopback or private address. Default `true`; a service that pulls what strangers name sets `false`. */
     readonly privateRegistries?: boolean;
     /**
-     * By registry, the hosts of token services that its credentials may be given to. Those of the registry's own host and of the domain that
-     * it belongs to (`auth.docker.io` for `registry-1.docker.io`) are allowed without being named.
+     * By registry, the hosts of token services that its credentials may be given to. The registry's own host, names below and above it, and the service that is
+     * known for it (`auth.docker.io` for `docker.io`) are allowed without being named.
      */
     readonly realms?: Readonly<Record<string, readonly string[]>>;
     /** The time allowed for connecting, in milliseconds. Default 10,000. */

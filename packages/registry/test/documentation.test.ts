@@ -15,7 +15,7 @@ const page = readFileSync(join(root, 'docs/registry-client.md'), 'utf8')
 /** The titles of a file's tests, as they stand in its source. */
 function titlesOf(file: string): string[] {
   const source = readFileSync(join(__dirname, file), 'utf8')
-  const calls = source.matchAll(/(describe|withPrograms\([^()]*\))?\(\s*(['"])((?:\\.|(?!\2).)+)\2,\s*(?:async )?\(/g)
+  const calls = source.matchAll(/(describe|withPrograms\([^()]*\)|\.on|\.once)?\(\s*(['"])((?:\\.|(?!\2).)+)\2,\s*(?:async )?\(/g)
   return [...calls].flatMap(([, group, , title = '']) => (group === undefined ? [title.replaceAll(/\\(.)/g, '$1')] : []))
 }
 
