@@ -243,7 +243,7 @@ export interface RunResult extends Exit {
 export declare class RunError extends BoxError implements RunResult {
     readonly name: string;
     readonly exitCode: number | null;
-    readonly signal: NodeJS.Signals | null;
+    readonly signal: Result['signal'];
     readonly durationMs: number;
     readonly timedOut: boolean;
     readonly oomKilled: boolean;

@@ -3,7 +3,7 @@ import { type ProcessEvent, native } from '@box/native'
 import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
-import type { Process, Result, Terminal } from './handle.ts'
+import type { Process, Result, SignalName, Terminal } from './handle.ts'
 import { OpenNamespaces, type ProcessNamespaces } from './namespace.ts'
 import { callNative } from './reactor.ts'
 import type { Listener } from './seccomp/listener.ts'
@@ -125,9 +125,9 @@ function toError(failure: NonNullable<ProcessEvent['failure']>): BoxError {
   return error instanceof BoxError ? error : new BoxError('ERR_BOX_SYSTEM', failure.message)
 }
 
-function signalName(number: number): NodeJS.Signals {
+function signalName(number: number): SignalName {
   const name = signalNames.get(number)
-  return isSignal(name) ? name : 'SIGKILL'
+  return isSignal(name) ? name : `SIG${number}`
 }
 
 function isSignal(name: string | undefined): name is NodeJS.Signals {

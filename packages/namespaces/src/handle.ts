@@ -2,12 +2,15 @@ import type { BoxError, ProcessTarget } from '@box/core'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import type { ProcessNamespaces } from './namespace.ts'
 
+/** A signal by its name, or by its number where Node has no name for it, as for realtime ones: `SIG40`. */
+export type SignalName = NodeJS.Signals | `SIG${number}`
+
 /** How a process ended. */
 export interface Result {
   /** From 0 to 255, or null where a signal ended it. */
   readonly exitCode: number | null
   /** The signal that ended it, or null. */
-  readonly signal: NodeJS.Signals | null
+  readonly signal: SignalName | null
   /** Milliseconds from the call of `spawn` to the exit. */
   readonly durationMs: number
   /** Whether `timeout` ended it. */

@@ -92,6 +92,9 @@ const hints: Readonly<Record<string, Hint>> = {
 
 /** What to do about a failure; undefined where it is of no step. */
 export function hintOf(failure: NativeFailure): string | undefined {
+  // A limit of the process's own holds from its step on.
+  if (failure.errno === 'EMFILE' && failure.step !== 'open the descriptors')
+    return 'the limit of open files (rlimits.nofile) must leave room for what a launch opens: some 20 and one for each descriptor and mount'
   const hint = failure.step === undefined ? undefined : hints[failure.step]
   return typeof hint === 'function' ? hint(failure) : hint
 }
@@ -118,6 +121,8 @@ function executeTheProgram({ code, errno }: NativeFailure): string {
     return "a name without a slash is looked for in the PATH of the new process; a script's interpreter or a program's loader that is missing is told in the same way"
   if (errno === 'ENOENT') return 'the program is there: the interpreter of its first line, or its loader, is missing'
   if (errno === 'EACCES') return 'the program must be a file that the user may execute, on a mount without noexec'
+  if (errno === 'E2BIG')
+    return 'a word of the command or a variable is longer than 128 KiB, or all together than a quarter of the stack’s limit (execve(2))'
   if (errno === 'ENOEXEC') return 'the program must be one for this machine, or a script whose first line names its interpreter'
   return 'the program must be one that the kernel can execute'
 }

@@ -188,3 +188,12 @@ test('a failed launch leaves no folder mounted and no process', async () => {
     rmSync(folder, { recursive: true })
   }
 })
+
+describe('a limit that is the reason is named, whatever step it stops', () => {
+  test.each([
+    ['open files', ['true'], { rlimits: { nofile: { soft: 4 } } }, 'EMFILE', 'rlimits.nofile'],
+    ['the length of a word', ['true', 'x'.repeat(200_000)], {}, 'E2BIG', '128 KiB'],
+  ] as const)('of %s', async (_title, command, options, errno, words) => {
+    await expect(spawn(command, options)).rejects.toMatchObject({ errno, hint: expect.stringContaining(words) })
+  })
+})

@@ -64,6 +64,12 @@ describe('streams and exits', () => {
     expect(await child.exited).toMatchObject({ signal: 'SIGKILL', timedOut: true })
   })
 
+  test('a death by a realtime signal, which has no name, is reported by its number', async () => {
+    const child = await spawn(['sleep', '60'])
+    child.kill(40)
+    expect(await child.exited).toMatchObject({ exitCode: null, signal: 'SIG40' })
+  })
+
   test('an aborted signal ends it', async () => {
     const controller = new AbortController()
     const child = await spawn(['sleep', '60'], { signal: controller.signal })

@@ -22,7 +22,7 @@ export interface RunResult extends Exit {
 export class RunError extends BoxError implements RunResult {
   override readonly name: string = 'RunError'
   readonly exitCode: number | null
-  readonly signal: NodeJS.Signals | null
+  readonly signal: Result['signal']
   readonly durationMs: number
   readonly timedOut: boolean
   readonly oomKilled: boolean
