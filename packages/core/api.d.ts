@@ -5,6 +5,7 @@ export * from './blobs.ts';
 export * from './cancellation.ts';
 export * from './diagnostics.ts';
 export * from './errors.ts';
+export * from './kinds.ts';
 export * from './names.ts';
 export * from './namespace-error.ts';
 export * from './quantities.ts';
@@ -199,14 +200,32 @@ export interface NativeFailure {
 /** Turns what the native core threw into a BoxError, with what is to be done about it; anything else is given back as it is. */
 export declare function fromNative(thrown: unknown, hint?: string | ((failure: NativeFailure) => string | undefined)): unknown;
 
+// kinds.d.ts
+/** What the value of an option has to be; `words` goes on from "is not". */
+export interface Kind {
+    readonly words: string;
+    readonly fits: (value: unknown) => boolean;
+}
+type KindName = 'flag' | 'text' | 'number' | 'object' | 'function' | 'list' | 'texts' | 'numbers' | 'objects' | 'signal';
+/** The kinds of values that options mostly have. */
+export declare const kinds: Readonly<Record<KindName, Kind>>;
+/** One of a few words. */
+export declare function oneOf(...words: readonly string[]): Kind;
+export {};
+
 // names.d.ts
-/** The name of each option of a type. One that is missing here, or that the type does not have, is a compile error. */
+import type { Kind } from './kinds.ts';
+/**
+ * The name of each option of a type, with the kind of its value where that is looked at here. One that is missing, or that the type does not
+ * have, is a compile error.
+ */
 export type OptionNames<Options> = {
-    readonly [Name in keyof Options]-?: true;
+    readonly [Name in keyof Options]-?: true | Kind;
 };
 /**
- * Refuses an option whose name is not known. A misspelt one (`namespace` for `namespaces`) would otherwise leave out, without a word, the
- * isolation or the limit that it asks for.
+ * Refuses an option whose name is not known, or whose value is of another kind. A misspelt one (`namespace` for `namespaces`), or a word in
+ * the place of a flag (`readOnly: 'yes'`), would otherwise leave out, without a word, the isolation or the limit that it asks for.
+ * `undefined` is no value; `null` is one, and of no kind.
  * @param what what the options are of, for the message: `spawn`, `a bind mount`
  * @throws BoxError `ERR_BOX_INVALID_ARGUMENT`, with the names that there are
  */

@@ -63,12 +63,14 @@ export declare function refuseDenied(plan: PlanData, context: Pick<PlanContext, 
 import type { BoxError, ProcessTarget } from '@box/core';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type { ProcessNamespaces } from './namespace.ts';
+/** A signal by its name, or by its number where Node has no name for it, as for realtime ones: `SIG40`. */
+export type SignalName = NodeJS.Signals | `SIG${number}`;
 /** How a process ended. */
 export interface Result {
     /** From 0 to 255, or null where a signal ended it. */
     readonly exitCode: number | null;
     /** The signal that ended it, or null. */
-    readonly signal: NodeJS.Signals | null;
+    readonly signal: SignalName | null;
     /** Milliseconds from the call of `spawn` to the exit. */
     readonly durationMs: number;
     /** Whether `timeout` ended it. */
@@ -159,7 +161,7 @@ export interface Landlock {
 // launch.d.ts
 import type { Process } from './handle.ts';
 import type { SpawnOptions } from './options.ts';
-import { type Plan } from './plan.ts';
+import { Plan } from './plan.ts';
 /**
  * Starts a command. Resolves when its program runs, that is after execve(2) has succeeded.
  * The process ends when the caller does, unless it is `detached`.
@@ -167,8 +169,10 @@ import { type Plan } from './plan.ts';
  * `ERR_BOX_UNSUPPORTED`, `ERR_BOX_SYSTEM` with `step`, `syscall`, `errno` and `path` of what failed.
  */
 export declare function spawn(command: readonly string[], options?: SpawnOptions): Promise<Process>;
+/** What a launch has that is not the plan's. */
+export type LaunchOptions = Pick<SpawnOptions, 'signal' | 'onSystemCall'>;
 /** Starts what a plan says. A plan can be launched any number of times. See `spawn`. */
-export declare function launch(compiled: Plan, options?: Pick<SpawnOptions, 'signal' | 'onSystemCall'>): Promise<Process>;
+export declare function launch(compiled: Plan, options?: LaunchOptions): Promise<Process>;
 
 // mounts.d.ts
 import type { Size } from '@box/core';
@@ -551,7 +555,7 @@ export interface SpawnOptions {
     readonly init?: boolean | undefined;
     /** Lets the process live on when the caller ends. Default: false. */
     readonly detached?: boolean | undefined;
-    /** Milliseconds after which the process is killed and the result says `timedOut`. Default: none. */
+    /** Milliseconds after which the process is killed and the result says `timedOut`. Default: none, as `Infinity`. */
     readonly timeout?: number | undefined;
     /** Ends the launch, or kills the process once it runs. */
     readonly signal?: AbortSignal | undefined;
@@ -939,7 +943,10 @@ export interface SeccompProfile {
     readonly defaultAction: SeccompAction;
     /** The error of `SCMP_ACT_ERRNO` as the default. Default: EPERM (1). */
     readonly defaultErrnoRet?: number | undefined;
-    /** The architectures whose calls are filtered, beside the machine's own. Calls of any other kill the process. */
+    /**
+     * Of no effect: the calls of the machine's own architecture are filtered, and those of any other, 32 bits among them, kill the process,
+     * whether it is named here or not.
+     */
     readonly architectures?: readonly string[] | undefined;
     readonly flags?: readonly SeccompFlag[] | undefined;
     readonly syscalls?: readonly SeccompRule[] | undefined;

@@ -1,12 +1,15 @@
-import { type AskedNamespaces, abortable, BoxError, channels, fromNative, namespaceError } from '@box/core'
+import { type AskedNamespaces, abortable, BoxError, channels, fromNative, kinds, namespaceError, refuseUnknownOptions } from '@box/core'
 import type { ProcessEvent } from '@box/native'
 import { closeSync, openSync } from 'node:fs'
 import { Child, type Ends } from './child.ts'
 import type { Process } from './handle.ts'
 import type { SpawnOptions } from './options.ts'
 import { commonOf, type Offer } from './plan/common.ts'
-import { type Plan, plan } from './plan.ts'
+import { Plan, plan } from './plan.ts'
+import { invalid } from './plan/invalid.ts'
+import { at } from './deadline.ts'
 import { hintOf } from './hints.ts'
+import { launchOptions } from './option-names.ts'
 import { start } from './reactor.ts'
 import { checkAgent, handOver } from './seccomp/agent.ts'
 import { Listener } from './seccomp/listener.ts'
@@ -20,11 +23,21 @@ import { TerminalEnd } from './terminal.ts'
  * `ERR_BOX_UNSUPPORTED`, `ERR_BOX_SYSTEM` with `step`, `syscall`, `errno` and `path` of what failed.
  */
 export async function spawn(command: readonly string[], options: SpawnOptions = {}): Promise<Process> {
-  return await launch(plan(command, options), options)
+  return await startPlan(plan(command, options), options)
 }
 
+/** What a launch has that is not the plan's. */
+export type LaunchOptions = Pick<SpawnOptions, 'signal' | 'onSystemCall'>
+
 /** Starts what a plan says. A plan can be launched any number of times. See `spawn`. */
-export async function launch(compiled: Plan, options: Pick<SpawnOptions, 'signal' | 'onSystemCall'> = {}): Promise<Process> {
+export async function launch(compiled: Plan, options: LaunchOptions = {}): Promise<Process> {
+  if (!(compiled instanceof Plan)) throw invalid('plan', compiled, 'what plan() gives')
+  refuseUnknownOptions('launch', options, launchOptions)
+  return await startPlan(compiled, options)
+}
+
+async function startPlan(compiled: Plan, options: LaunchOptions): Promise<Process> {
+  if (options.signal !== undefined && !kinds.signal.fits(options.signal)) throw invalid('signal', options.signal, kinds.signal.words)
   options.signal?.throwIfAborted()
   const context = { command: compiled.data.command }
   return channels.launch.hasSubscribers
@@ -32,7 +45,7 @@ export async function launch(compiled: Plan, options: Pick<SpawnOptions, 'signal
     : await begin(compiled, options)
 }
 
-async function begin(compiled: Plan, { signal, onSystemCall }: Pick<SpawnOptions, 'signal' | 'onSystemCall'>): Promise<Process> {
+async function begin(compiled: Plan, { signal, onSystemCall }: LaunchOptions): Promise<Process> {
   const { data, timeout } = compiled
   const deadline = timeout === undefined ? undefined : performance.now() + timeout
   const opened: number[] = []
@@ -93,12 +106,12 @@ function codeOf(error: unknown): string {
 /** Kills the child when its time is over, or when the signal says so. */
 function watch(child: Child, deadline: number | undefined, signal: AbortSignal | undefined): void {
   if (deadline === undefined && signal === undefined) return
-  const timer = deadline === undefined ? undefined : setTimeout(() => child.expire(), Math.max(0, deadline - performance.now()))
+  const forget = deadline === undefined ? undefined : at(deadline, () => child.expire())
   const abort = (): void => void child.kill('SIGKILL')
   if (signal?.aborted === true) abort()
   else signal?.addEventListener('abort', abort, { once: true })
   void child.exited.finally(() => {
-    clearTimeout(timer)
+    forget?.()
     signal?.removeEventListener('abort', abort)
   })
 }

@@ -140,7 +140,9 @@ function release(held: Held): void {
   closeSync(fd)
 }
 
-function namespaceOf({ pid, pidfd }: ProcessTarget, kind: NamespaceKind): Namespace {
+function namespaceOf(process: ProcessTarget, kind: NamespaceKind): Namespace {
+  if (typeof process !== 'object' || process === null) throw invalid('process', process, 'a process, or its id')
+  const [pid, pidfd] = [whole('process.pid', process.pid, 1, 0x7fff_ffff), whole('process.pidfd', process.pidfd, 0, 0x7fff_ffff)]
   return new Namespace(callNative(() => native().namespaceOf(checkedKind(kind), pid, pidfd)))
 }
 

@@ -197,7 +197,7 @@ export interface SpawnOptions {
   /** Lets the process live on when the caller ends. Default: false. */
   readonly detached?: boolean | undefined
 
-  /** Milliseconds after which the process is killed and the result says `timedOut`. Default: none. */
+  /** Milliseconds after which the process is killed and the result says `timedOut`. Default: none, as `Infinity`. */
   readonly timeout?: number | undefined
   /** Ends the launch, or kills the process once it runs. */
   readonly signal?: AbortSignal | undefined

@@ -3,7 +3,10 @@ export interface SeccompProfile {
   readonly defaultAction: SeccompAction
   /** The error of `SCMP_ACT_ERRNO` as the default. Default: EPERM (1). */
   readonly defaultErrnoRet?: number | undefined
-  /** The architectures whose calls are filtered, beside the machine's own. Calls of any other kill the process. */
+  /**
+   * Of no effect: the calls of the machine's own architecture are filtered, and those of any other, 32 bits among them, kill the process,
+   * whether it is named here or not.
+   */
   readonly architectures?: readonly string[] | undefined
   readonly flags?: readonly SeccompFlag[] | undefined
   readonly syscalls?: readonly SeccompRule[] | undefined

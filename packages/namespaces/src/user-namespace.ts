@@ -1,7 +1,8 @@
 import { closeSync } from 'node:fs'
 
-import { type IdMapping, namespaceError, type UserNamespaceTarget } from '@box/core'
+import { type IdMapping, namespaceError, refuseUnknownOptions, type UserNamespaceTarget } from '@box/core'
 import { native } from '@box/native'
+import { userNamespaceOptions } from './option-names.ts'
 import { currentContext } from './plan/context.ts'
 import { chooseMaps, grantedTo } from './plan/maps.ts'
 import { hintOf } from './hints.ts'
@@ -33,6 +34,7 @@ export function subordinateIds(): { readonly uidMappings: readonly IdMapping[]; 
 export async function createUserNamespace(
   maps: { readonly uidMappings?: readonly IdMapping[] | undefined; readonly gidMappings?: readonly IdMapping[] | undefined } = {},
 ): Promise<UserNamespace> {
+  refuseUnknownOptions('a user namespace', maps, userNamespaceOptions)
   const { uid: uidMappings, gid: gidMappings, writer } = chooseMaps(maps, currentContext())
   let fd: number | undefined
   try {

@@ -24,6 +24,12 @@ test('the README has a row for each option and each part of one, with its defaul
     ...parts('memoryPolicy.', names.memoryPolicyOptions),
     ...parts('onSystemCall.', names.systemCallAgentOptions),
     ...parts('terminal.', names.terminalOptions),
+    ...parts('uidMappings.', names.idMappingOptions),
+    ...parts('timeOffsets.', names.timeOffsetsOptions),
+    ...parts('timeOffsets.monotonic.', names.timeOffsetOptions),
+    ...parts('seccomp.', names.seccompOptions),
+    ...parts('seccomp.syscalls.', names.seccompRuleOptions),
+    ...parts('seccomp.syscalls.args.', names.seccompArgumentOptions),
     ...parts('user.', names.userOptions),
     ...parts('rlimits.', names.resourceLimitOptions),
     ...parts('capabilities.', names.capabilitiesOptions),
@@ -36,8 +42,13 @@ test('the README has a row for each option and each part of one, with its defaul
   }
 })
 
+test('the parts of spawn’s options that other calls take are the same', () => {
+  const all = Object.keys(names.spawnOptions)
+  expect(all).toEqual(expect.arrayContaining([...Object.keys(names.launchOptions), ...Object.keys(names.userNamespaceOptions)]))
+})
+
 test('every table of options that there is, is looked at', () => {
-  expect(Object.keys(names)).toHaveLength(13)
+  expect(Object.keys(names)).toHaveLength(21)
 })
 
 test("the README's first example is one process in a new pid namespace, in five lines", () => {

@@ -1,4 +1,4 @@
-import { refuseUnknownOptions } from '@box/core'
+import { kinds, refuseUnknownOptions } from '@box/core'
 import { refuseDenied } from '../features.ts'
 import type { Landlock } from '../landlock.ts'
 import { spawnOptions } from '../option-names.ts'
@@ -22,7 +22,11 @@ const defaultEnvironment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/us
 
 /** The groups of a process, as a plan has them. */
 export function groupsOf({ cgroup }: Pick<SpawnOptions, 'cgroup'>): Pick<PlanData, 'cgroupV2' | 'cgroupV1'> {
-  return { cgroupV2: cgroup?.paths.v2 ?? '', cgroupV1: cgroup?.paths.v1 ?? [] }
+  if (cgroup === undefined) return { cgroupV2: '', cgroupV1: [] }
+  if (!kinds.object.fits(cgroup?.paths)) throw invalid('cgroup.paths', cgroup?.paths, 'an object with the paths v2 and v1')
+  const { v2 = '', v1 } = cgroup.paths
+  if (!kinds.texts.fits(v1)) throw invalid('cgroup.paths.v1', v1, 'a list of paths')
+  return { cgroupV2: v2 === '' ? v2 : absolute('cgroup.paths.v2', v2), cgroupV1: v1.map((path) => absolute('cgroup.paths.v1', path)) }
 }
 
 /** Compiles options to a plan. Touches nothing. @throws BoxError `ERR_BOX_INVALID_ARGUMENT`, `ERR_BOX_PERMISSION`. */
@@ -125,6 +129,7 @@ function environmentOf(env: Readonly<Record<string, string | undefined>>): strin
   return Object.entries(env).flatMap(([name, value]) => {
     if (value === undefined) return []
     if (name === '' || name.includes('=')) throw invalid('env', name, 'the name of a variable')
+    if (typeof value !== 'string') throw invalid(`env.${name}`, value, 'a string')
     return [text('env', `${name}=${value}`)]
   })
 }

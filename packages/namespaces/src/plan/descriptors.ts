@@ -27,7 +27,8 @@ function standardStreams(options: SpawnOptions, draft: Draft): Descriptor[] {
     if (options.stdio !== undefined) throw invalid('stdio', options.stdio, 'possible with a terminal')
     return ['terminal', 'terminal', 'terminal']
   }
-  const stdio = options.stdio ?? ['ignore', 'pipe', 'pipe']
+  const { stdio = ['ignore', 'pipe', 'pipe'] } = options
+  if (typeof stdio !== 'string' && !Array.isArray(stdio)) throw invalid('stdio', stdio, 'a word or a list of three')
   const streams: readonly StandardStream[] = typeof stdio === 'string' ? [stdio, stdio, stdio] : stdio
   if (streams.length !== 3) throw invalid('stdio', streams.join(', '), 'a word or a list of three: further ones are `descriptors`')
   let nowhere: number | undefined

@@ -1,3 +1,4 @@
+import { whole } from './invalid.ts'
 import type { EnterStep, GivenSlot, PrepareStep, SlotReference } from './steps.ts'
 
 /** A plan in the making. */
@@ -11,9 +12,9 @@ export class Draft {
     return this.given.push(slot) - 1
   }
 
-  /** Adds a descriptor of the caller's. */
-  giveFd(fd: number): SlotReference {
-    return { given: this.give({ from: 'fd', fd }) }
+  /** Adds a descriptor of the caller's. A negative number would be something else to the core. */
+  giveFd(option: string, fd: number): SlotReference {
+    return { given: this.give({ from: 'fd', fd: whole(option, fd, 0, 0x7fff_ffff) }) }
   }
 
   /** Adds a step of the first half; it opens a descriptor. */

@@ -2,6 +2,7 @@
  * Writes a plan as bytes. The other half is `rust-native/crates/plan/src/decode.rs`; the vectors in `rust-native/crates/plan/vectors`
  * are what both must agree on. Numbers are little-endian; a string is its length (u32), its bytes and a NUL.
  */
+import { BoxError } from '@box/core'
 import type { NamespaceKind } from '../options.ts'
 import type { Attribute, EnterStep, PlanData, PrepareStep, SlotReference } from './steps.ts'
 
@@ -383,6 +384,9 @@ function limit(value: number): bigint {
   return value === Infinity ? 0xffff_ffff_ffff_ffffn : BigInt(value)
 }
 
+/** Their number is written in 16 bits. */
+const longestList = 0xffff
+
 class Writer {
   #buffer: Buffer
   #length = 0
@@ -449,6 +453,11 @@ class Writer {
   }
 
   list<Item>(items: readonly Item[], write: (item: Item) => void): void {
+    if (items.length > longestList)
+      throw new BoxError(
+        'ERR_BOX_LIMIT',
+        `a list of ${items.length} in a plan: at most ${longestList} words, groups, mounts or rules can be had`,
+      )
     this.u16(items.length)
     for (const item of items) write(item)
   }

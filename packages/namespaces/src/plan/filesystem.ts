@@ -6,7 +6,7 @@ import { deviceOptions, mountOptions } from '../option-names.ts'
 import type { NamespaceTarget, SpawnOptions } from '../options.ts'
 import type { PlanContext } from './context.ts'
 import type { Draft } from './draft.ts'
-import { absolute, id, invalid, text, whole } from './invalid.ts'
+import { absolute, below, id, invalid, text, whole } from './invalid.ts'
 import type { Namespaces } from './namespaces.ts'
 import type { Attribute, SlotReference } from './steps.ts'
 import { compileTerminal } from './terminal.ts'
@@ -17,6 +17,7 @@ export function compileFilesystem(options: SpawnOptions, namespaces: Namespaces,
     for (const option of ['mounts', 'devices', 'maskedPaths', 'readOnlyPaths', 'rootPropagation'] as const) {
       if (options[option] !== undefined) throw invalid(option, 'what is given', 'possible without a new mount namespace')
     }
+    if (options.readOnlyRoot === true) throw invalid('readOnlyRoot', true, 'possible without a new mount namespace')
     compileTerminal(options, namespaces, draft)
     return
   }
@@ -24,7 +25,11 @@ export function compileFilesystem(options: SpawnOptions, namespaces: Namespaces,
   // Nothing that happens here may reach outside, whatever is asked for inside.
   draft.add({ do: 'propagation', propagation: /slave|shared/.test(propagation) ? 'rslave' : 'rprivate' })
   if (options.root !== undefined)
-    draft.add({ do: 'root', slot: rootTree(options.root.fd, context, draft), source: options.root.path ?? '' })
+    draft.add({
+      do: 'root',
+      slot: rootTree(options.root.fd, context, draft),
+      source: options.root.path === undefined ? '' : text('root.path', options.root.path),
+    })
   const filesystem = new Filesystem(namespaces, context, draft)
   for (const mount of options.mounts ?? defaultMounts(options, namespaces)) filesystem.mount(mount)
   const devices = options.devices ?? (options.root === undefined ? [] : standardDevices)
@@ -34,12 +39,12 @@ export function compileFilesystem(options: SpawnOptions, namespaces: Namespaces,
   if (options.readOnlyRoot === true) draft.add({ do: 'attributes', target: '/', recursive: false, attributes: ['readOnly'] })
   if (options.root !== undefined) draft.add({ do: 'pivot' })
   if (/shared|unbindable/.test(propagation)) draft.add({ do: 'propagation', propagation })
-  for (const path of options.readOnlyPaths ?? []) draft.add({ do: 'readOnlyPath', path: absolute('readOnlyPaths', path) })
-  for (const path of options.maskedPaths ?? []) draft.add({ do: 'mask', path: absolute('maskedPaths', path) })
+  for (const path of options.readOnlyPaths ?? []) draft.add({ do: 'readOnlyPath', path: below('readOnlyPaths', path) })
+  for (const path of options.maskedPaths ?? []) draft.add({ do: 'mask', path: below('maskedPaths', path) })
 }
 
 function rootTree(fd: number, context: PlanContext, draft: Draft): SlotReference {
-  return draft.open({ do: 'tree', slot: draft.giveFd(fd), recursive: true, attributes: [], ...cloning(context, undefined) })
+  return draft.open({ do: 'tree', slot: draft.giveFd('root.fd', fd), recursive: true, attributes: [], ...cloning(context, undefined) })
 }
 
 /** Who clones a mount: the caller, where it may. Other ids can be shown only by the caller. */
@@ -66,7 +71,7 @@ class Filesystem {
 
   mount(mount: Mount): void {
     refuseUnknownNames(mount)
-    const target = absolute('mounts.target', mount.target)
+    const target = below('mounts.target', mount.target)
     switch (mount.type) {
       case 'bind':
         this.#bind(mount.source, mount, mount.recursive ?? true, mount.userNamespace)
@@ -115,16 +120,17 @@ class Filesystem {
   }
 
   #bind(source: string | { readonly fd: number }, mount: MountAttributes, recursive: boolean, userNamespace?: NamespaceTarget): void {
+    if (!isSource(source)) throw invalid('mounts.source', source, 'a path, or an object with a descriptor')
     const attributes = attributesOf(mount)
     const path = typeof source === 'string' ? resolve(this.#context.cwd, text('mounts.source', source)) : ''
     if (userNamespace instanceof Namespace && userNamespace.kind !== 'user')
       throw invalid('mounts.userNamespace', `a ${userNamespace.kind} namespace`, 'a user namespace')
-    const idMap = userNamespace === undefined ? undefined : this.#draft.giveFd(userNamespace.fd)
+    const idMap = userNamespace === undefined ? undefined : this.#draft.giveFd('mounts.userNamespace.fd', userNamespace.fd)
     const how = { recursive, attributes, idMap, ...cloning(this.#context, idMap) }
     const slot =
       typeof source === 'string'
         ? this.#draft.open({ do: 'source', path, ...how })
-        : this.#draft.open({ do: 'tree', slot: this.#draft.giveFd(source.fd), ...how })
+        : this.#draft.open({ do: 'tree', slot: this.#draft.giveFd('mounts.source.fd', source.fd), ...how })
     const { target, propagation } = mount
     this.#draft.add({ do: 'bind', slot, source: path, target, recursive, attributes, propagation })
   }
@@ -134,6 +140,7 @@ class Filesystem {
     const folder = (option: string, path: string): string => resolve(this.#context.cwd, text(option, path))
     if ((upper === undefined) !== (work === undefined)) throw invalid('mounts.upper', 'one of upper and work', 'complete: both, or none')
     const least = upper === undefined ? 2 : 1
+    if (mount.lowers === undefined) throw invalid('mounts.lowers', mount.lowers, 'a list of folders')
     if (mount.lowers.length < least || mount.lowers.length > 500)
       throw invalid('mounts.lowers', `a list of ${mount.lowers.length}`, `a list of ${least} to 500 folders`)
     const folders = {
@@ -200,8 +207,14 @@ class Filesystem {
   }
 }
 
+/** An empty path would be the caller's working directory. */
+function isSource(source: unknown): boolean {
+  return typeof source === 'string' ? source !== '' : typeof source === 'object' && source !== null && 'fd' in source
+}
+
 function refuseUnknownNames(mount: Mount): void {
-  if (!Object.hasOwn(mountOptions, mount.type)) throw invalid('mounts.type', mount.type, `one of ${Object.keys(mountOptions).join(', ')}`)
+  if (typeof mount !== 'object' || !Object.hasOwn(mountOptions, mount.type))
+    throw invalid('mounts.type', mount.type, `one of ${Object.keys(mountOptions).join(', ')}`)
   refuseUnknownOptions(`a ${mount.type} mount`, mount, mountOptions[mount.type])
 }
 

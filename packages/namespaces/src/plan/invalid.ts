@@ -19,6 +19,17 @@ export function absolute(option: string, value: string): string {
   return value
 }
 
+/** Such a path of something below the root: what lies over the root itself is out of reach of a process whose root it was before. */
+export function below(option: string, value: string): string {
+  if (
+    absolute(option, value)
+      .split('/')
+      .every((part) => part === '' || part === '.')
+  )
+    throw invalid(option, value, 'a path below the root')
+  return value
+}
+
 /** A whole number of this range. */
 export function whole(option: string, value: number, least: number, most: number): number {
   if (!Number.isInteger(value) || value < least || value > most) throw invalid(option, value, `a whole number from ${least} to ${most}`)

@@ -45,6 +45,7 @@ function wholeStep(landlock: Landlock): LandlockStep {
 }
 
 function fileBits(rights: readonly LandlockFileRight[]): bigint {
+  if (rights === undefined) throw invalid('landlock.files.allow', rights, 'a list of rights')
   return rights.reduce((bits, right) => {
     const number = landlockFileRights.indexOf(right)
     if (number < 0) throw invalid('landlock.files.allow', right, `one of ${landlockFileRights.join(', ')}`)

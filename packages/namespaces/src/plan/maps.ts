@@ -1,5 +1,6 @@
-import { BoxError, type IdMapping } from '@box/core'
+import { BoxError, type IdMapping, refuseUnknownOptions } from '@box/core'
 import { denied } from '../features.ts'
+import { idMappingOptions } from '../option-names.ts'
 import type { SpawnOptions } from '../options.ts'
 import type { PlanContext, SubordinateIds } from './context.ts'
 import { id, invalid, whole } from './invalid.ts'
@@ -97,10 +98,11 @@ function merged(map: readonly IdMapping[]): readonly (readonly [number, number])
 
 function checkedMap(option: string, map: readonly IdMapping[]): readonly IdMapping[] {
   if (map.length === 0 || map.length > 340) throw invalid(option, `a list of ${map.length}`, 'a list of 1 to 340 ranges')
-  for (const { containerId, hostId, size } of map) {
-    id(option, containerId)
-    id(option, hostId)
-    whole(option, size, 1, 0xffff_ffff)
+  for (const range of map) {
+    refuseUnknownOptions(option, range, idMappingOptions)
+    id(`${option}.containerId`, range.containerId)
+    id(`${option}.hostId`, range.hostId)
+    whole(`${option}.size`, range.size, 1, 0xffff_ffff)
   }
   return map
 }

@@ -1,5 +1,6 @@
-import type { IdMapping, ProcessTarget } from '@box/core'
+import { type IdMapping, type ProcessTarget, refuseUnknownOptions } from '@box/core'
 import { Namespace, namespaceKinds as kinds } from '../namespace.ts'
+import { timeOffsetOptions, timeOffsetsOptions } from '../option-names.ts'
 import type { NamespaceChoice, NamespaceKind, NamespaceTarget, SpawnOptions } from '../options.ts'
 import type { PlanContext } from './context.ts'
 import type { Draft } from './draft.ts'
@@ -70,6 +71,7 @@ function hasMaps(target: NamespaceTarget): target is NamespaceTarget & { readonl
 function choices(options: SpawnOptions, timed: boolean): [NamespaceKind, NamespaceChoice][] {
   const given = options.namespaces
   if (given === undefined) return []
+  if (typeof given !== 'object' || given === null) throw invalid('namespaces', given, 'a list of kinds, a choice for each, or a process')
   if (isProcess(given)) return kinds.filter((kind) => kind !== 'time' || timed).map((kind) => [kind, given])
   const pairs: [string, NamespaceChoice | undefined][] = isList(given) ? given.map((kind) => [kind, 'new']) : Object.entries(given)
   return pairs.flatMap(([name, choice]): [NamespaceKind, NamespaceChoice][] => {
@@ -88,7 +90,10 @@ function isProcess(given: NonNullable<SpawnOptions['namespaces']>): given is Pro
 }
 
 function checkedChoice(kind: NamespaceKind, choice: NamespaceChoice): NamespaceChoice {
-  const right = typeof choice === 'string' ? choice === 'new' || choice === 'host' || choice.startsWith('/') : typeof choice === 'object'
+  const right =
+    typeof choice === 'string'
+      ? choice === 'new' || choice === 'host' || (choice.startsWith('/') && !choice.includes('\0'))
+      : typeof choice === 'object' && choice !== null && ('pidfd' in choice || 'fd' in choice)
   if (!right) throw invalid(`namespaces.${kind}`, choice, "'new', 'host', a process, a namespace or an absolute path")
   if (choice instanceof Namespace && choice.kind !== kind)
     throw invalid(`namespaces.${kind}`, `a ${choice.kind} namespace`, `a ${kind} namespace`)
@@ -98,11 +103,13 @@ function checkedChoice(kind: NamespaceKind, choice: NamespaceChoice): NamespaceC
 /** The clocks of a new time namespace as timens_offsets has them; empty where they are the host's. */
 export function timeOffsetsText({ timeOffsets }: SpawnOptions, { fresh }: Namespaces): string {
   if (timeOffsets === undefined) return ''
+  refuseUnknownOptions('timeOffsets', timeOffsets, timeOffsetsOptions)
   if (!fresh.has('time')) throw invalid('timeOffsets', 'an offset', 'possible without a new time namespace')
   return (['monotonic', 'boottime'] as const)
     .flatMap((clock) => {
       const offset = timeOffsets[clock]
       if (offset === undefined) return []
+      refuseUnknownOptions(`timeOffsets.${clock}`, offset, timeOffsetOptions)
       const secs = whole(`timeOffsets.${clock}.secs`, offset.secs, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
       return [`${clock} ${secs} ${whole(`timeOffsets.${clock}.nanosecs`, offset.nanosecs ?? 0, 0, 999_999_999)}\n`]
     })
@@ -116,8 +123,8 @@ export function joinsOf(namespaces: Namespaces, draft: Draft): Join[] {
   for (const [kind, choice] of namespaces.joined) {
     if (typeof choice === 'string') joins.push({ kinds: [kind], slot: { given: draft.give({ from: 'path', path: choice }) } })
     else if ('pidfd' in choice) byProcess.set(choice.pidfd, [...(byProcess.get(choice.pidfd) ?? []), kind])
-    else joins.push({ kinds: [kind], slot: draft.giveFd(choice.fd) })
+    else joins.push({ kinds: [kind], slot: draft.giveFd(`namespaces.${kind}`, choice.fd) })
   }
-  for (const [pidfd, together] of byProcess) joins.push({ kinds: together, slot: draft.giveFd(pidfd) })
+  for (const [pidfd, together] of byProcess) joins.push({ kinds: together, slot: draft.giveFd('namespaces', pidfd) })
   return joins
 }

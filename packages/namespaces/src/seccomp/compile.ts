@@ -1,5 +1,6 @@
-import { BoxError } from '@box/core'
+import { BoxError, refuseUnknownOptions } from '@box/core'
 
+import { seccompArgumentOptions, seccompOptions, seccompRuleOptions } from '../option-names.ts'
 import type { SeccompAction, SeccompFlag, SeccompProfile, SeccompRule } from '../seccomp.ts'
 import { compare, ProgramWriter, type Place } from './bpf.ts'
 import { writeCondition } from './conditions.ts'
@@ -51,9 +52,23 @@ export function compileSeccomp(profile: SeccompProfile, architecture: string = p
   }
   const known = architecture === process.arch ? compiled.get(profile) : undefined
   if (known !== undefined) return known
+  check(profile)
   const filter = { flags: flagsOf(profile.flags ?? []) | listenerFlags(profile), program: compile(profile, architecture) }
   if (architecture === process.arch) compiled.set(profile, filter)
   return filter
+}
+
+/**
+ * A field that is not known is mostly a condition: the profiles that Docker and podman keep have `includes` and `excludes` of capabilities and
+ * kernels, which say whether a rule is there at all.
+ */
+function check(profile: SeccompProfile): void {
+  refuseUnknownOptions('seccomp', profile, seccompOptions)
+  for (const rule of profile.syscalls ?? []) {
+    refuseUnknownOptions('seccomp.syscalls', rule, seccompRuleOptions)
+    if (rule.names === undefined) throw invalid('list of names', rule.names)
+    for (const argument of rule.args ?? []) refuseUnknownOptions('seccomp.syscalls.args', argument, seccompArgumentOptions)
+  }
 }
 
 function compile(profile: SeccompProfile, architecture: FilterArchitecture): Uint8Array {
@@ -177,9 +192,8 @@ function actionValue(action: SeccompAction, errno: number | undefined): number {
 
 function flagsOf(flags: readonly SeccompFlag[]): number {
   return flags.reduce((bits, flag) => {
-    const bit = flagBits[flag]
-    if (bit === undefined) throw invalid('seccomp flag', flag)
-    return bits | bit
+    if (!Object.hasOwn(flagBits, flag)) throw invalid('seccomp flag', flag)
+    return bits | flagBits[flag]
   }, 0)
 }
 
@@ -204,5 +218,5 @@ function listenerFlags(profile: SeccompProfile): number {
 }
 
 function invalid(what: string, value: unknown): BoxError {
-  return new BoxError('ERR_BOX_INVALID_ARGUMENT', `${JSON.stringify(value)} is not a ${what}`)
+  return new BoxError('ERR_BOX_INVALID_ARGUMENT', `seccomp: ${JSON.stringify(value)} is not a ${what}`)
 }

@@ -1,4 +1,5 @@
 import type { SeccompArgument } from '../seccomp.ts'
+import { invalid } from '../plan/invalid.ts'
 import { compare, type Place, type ProgramWriter } from './bpf.ts'
 
 /** Where the six arguments begin in `struct seccomp_data`: 64 bits each, the lower half first. */
@@ -22,6 +23,8 @@ export function writeCondition(writer: ProgramWriter, argument: SeccompArgument,
       return ordered(writer, argument.index, value, compare.greater, whenFalse, whenTrue)
     case 'SCMP_CMP_LT':
       return ordered(writer, argument.index, value, compare.atLeast, whenFalse, whenTrue)
+    default:
+      throw invalid('seccomp.syscalls.args.op', argument.op, 'an operator: SCMP_CMP_NE, LT, LE, EQ, GE, GT or MASKED_EQ')
   }
 }
 
@@ -31,6 +34,7 @@ interface Halves {
 }
 
 function halves(value: number | bigint): Halves {
+  if (value === undefined) throw invalid('seccomp.syscalls.args.value', value, 'a whole number')
   const bits = BigInt.asUintN(64, BigInt(value))
   return { low: Number(bits & 0xffff_ffffn), high: Number(bits >> 32n) }
 }

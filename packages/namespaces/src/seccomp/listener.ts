@@ -2,6 +2,7 @@ import { BoxError } from '@box/core'
 import { native, type SeccompListener } from '@box/native'
 import { constants } from 'node:os'
 import { callNative } from '../reactor.ts'
+import { whole } from '../plan/invalid.ts'
 import type { SystemCall, SystemCallAnswer, SystemCallHandler } from '../seccomp.ts'
 import { type FilterArchitecture, syscallNumbers } from './syscalls.ts'
 
@@ -69,7 +70,7 @@ export class Listener {
     if (answer === 'continue') this.#send(id, 0n, 0, continues)
     else if ('errno' in answer) this.#send(id, 0n, errorNumber(answer.errno), 0)
     else if ('value' in answer) this.#send(id, BigInt(answer.value), 0, 0)
-    else this.#add(id, answer.fd, answer.closeOnExec ?? true)
+    else this.#add(id, whole('fd', answer.fd, 0, 0x7fff_ffff), answer.closeOnExec ?? true)
   }
 
   #send(id: Buffer, value: bigint, error: number, flags: number): void {

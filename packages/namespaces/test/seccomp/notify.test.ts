@@ -89,6 +89,8 @@ describe('a system call that is asked about', () => {
     ['rejects', () => Promise.reject(new Error('a mistake'))],
     ['answers with nothing', () => JSON.parse('null')],
     ['answers with another word', () => JSON.parse('"allow"')],
+    ['answers with an object of nothing', () => JSON.parse('{}')],
+    ['gives a descriptor that is a word', () => JSON.parse('{"fd":"a"}')],
     ['names an error that is none', () => ({ errno: 'ENOTHING' })],
     ['gives a descriptor that is not open', () => ({ fd: 1_000_000 })],
   ]
