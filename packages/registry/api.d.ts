@@ -494,7 +494,7 @@ export declare class Reply {
     stream(): AsyncIterable<Uint8Array>;
     /** The whole body. @throws RegistryError `ERR_BOX_LIMIT` where it is longer than `limit` bytes. */
     bytes(limit: number): Promise<Uint8Array>;
-    /** Lets go of the body: a short one is read so that the connection can be used again, a longer one ends it. */
+    /** Lets go of the body: a short one is read so that the connection can be used again, a longer one ends it. One that breaks off is no error: nobody wants it. */
     discard(): Promise<void>;
     /** Ends the connection without reading what is left. */
     abandon(): void;
@@ -588,6 +588,11 @@ export interface ExchangeRequest extends Omit<EgressRequest, 'headers'> {
     /** Whether a transient failure is worth the same request again. Default `true`. A caller that recovers in another way says `false`. */
     readonly retry?: boolean;
 }
+/** An answer, and its body where that was read. */
+export interface Received {
+    readonly reply: Reply;
+    readonly body: Uint8Array;
+}
 /** Speaks to one registry: authorises, follows redirects and repeats what failed for the moment. */
 export declare class Exchange {
     #private;
@@ -602,6 +607,11 @@ export declare class Exchange {
      * @throws RegistryError `ERR_BOX_EGRESS_DENIED`, `ERR_BOX_REGISTRY_UNREACHABLE`; the reason of an aborted signal.
      */
     send(request: ExchangeRequest): Promise<Reply>;
+    /**
+     * As `send`, and gives the whole body where the status is 200, of at most `limit` bytes. One that breaks off is asked for again.
+     * @throws RegistryError `ERR_BOX_LIMIT`; as for `send`.
+     */
+    read(request: ExchangeRequest, limit: number): Promise<Received>;
     /** Sends a request to an address that a document names, without credentials, and follows its redirects. It is not repeated. */
     anonymously(request: Omit<ExchangeRequest, 'access'>): Promise<Reply>;
 }

@@ -28,19 +28,21 @@ export async function getManifest(
   reference: string,
   signal: AbortSignal | undefined,
 ): Promise<RawManifest | undefined> {
-  const reply = await repository.send({
-    method: 'GET',
-    url: repository.url(`manifests/${reference}`),
-    headers: { accept: accepted },
-    access: repository.access('pull'),
-    signal,
-  })
+  const { reply, body: bytes } = await repository.exchange.read(
+    {
+      method: 'GET',
+      url: repository.url(`manifests/${reference}`),
+      headers: { accept: accepted },
+      access: repository.access('pull'),
+      signal,
+    },
+    manifestLimit,
+  )
   if (reply.status === 404) {
     await reply.discard()
     return undefined
   }
   if (reply.status !== 200) throw await failureOf(reply, `manifest of ${nameOf(repository, reference)}`)
-  const bytes = await reply.bytes(manifestLimit)
   const digest = verified(repository, reference, reply, bytes)
   return { descriptor: { mediaType: mediaTypeOf(repository, reference, reply, bytes), digest, size: bytes.length }, bytes }
 }

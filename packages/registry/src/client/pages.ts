@@ -33,13 +33,12 @@ export async function* pages(
     if (url.origin !== exchange.home.origin.origin) throw broken(exchange, `${url.origin} as the next page`)
     if (seen.has(url.href) || seen.size >= pageLimit) throw broken(exchange, 'pages without an end')
     seen.add(url.href)
-    const reply = await exchange.send({ method: 'GET', url, access, signal })
+    const { reply, body } = await exchange.read({ method: 'GET', url, access, signal }, Math.min(bodyLimit, left))
     if (reply.status === 404) {
       await reply.discard()
       return
     }
     if (reply.status !== 200) throw await failureOf(reply, `list at ${first.pathname}`)
-    const body = await reply.bytes(Math.min(bodyLimit, left))
     left -= body.length
     yield { reply, body }
     const next = parseLink(reply.header('link') ?? '', 'next')

@@ -56,12 +56,16 @@ export class Reply {
     })
   }
 
-  /** Lets go of the body: a short one is read so that the connection can be used again, a longer one ends it. */
+  /** Lets go of the body: a short one is read so that the connection can be used again, a longer one ends it. One that breaks off is no error: nobody wants it. */
   async discard(): Promise<void> {
     let left = 64 * 1024
-    for await (const chunk of this.stream()) {
-      left -= chunk.length
-      if (left < 0) break
+    try {
+      for await (const chunk of this.stream()) {
+        left -= chunk.length
+        if (left < 0) break
+      }
+    } catch {
+      this.abandon()
     }
   }
 

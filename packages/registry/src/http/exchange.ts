@@ -13,6 +13,14 @@ export interface ExchangeRequest extends Omit<EgressRequest, 'headers'> {
   readonly retry?: boolean
 }
 
+/** An answer, and its body where that was read. */
+export interface Received {
+  readonly reply: Reply
+  readonly body: Uint8Array
+}
+
+const nothing = new Uint8Array()
+
 /** The most redirects that are followed for one request. */
 const redirectLimit = 6
 
@@ -45,24 +53,37 @@ export class Exchange {
    * @throws RegistryError `ERR_BOX_EGRESS_DENIED`, `ERR_BOX_REGISTRY_UNREACHABLE`; the reason of an aborted signal.
    */
   async send(request: ExchangeRequest): Promise<Reply> {
+    return (await this.#repeated(request, undefined)).reply
+  }
+
+  /**
+   * As `send`, and gives the whole body where the status is 200, of at most `limit` bytes. One that breaks off is asked for again.
+   * @throws RegistryError `ERR_BOX_LIMIT`; as for `send`.
+   */
+  async read(request: ExchangeRequest, limit: number): Promise<Received> {
+    return await this.#repeated(request, limit)
+  }
+
+  async #repeated(request: ExchangeRequest, limit: number | undefined): Promise<Received> {
     const { signal, retry = true } = request
     for (let attempt = 1; ; attempt += 1) {
-      const outcome = await this.#try(request)
+      const outcome = await this.#try(request, limit)
       if ('failure' in outcome) {
         const again = retry && isPassing(outcome.failure) && (await this.#retry.wait(attempt, undefined, signal))
         if (!again) throw outcome.failure
       } else {
         const { reply } = outcome
-        if (!retry || !isTransient(reply.status)) return reply
-        if (!(await this.#retry.wait(attempt, retryAfterOf(reply.header('retry-after')), signal))) return reply
-        await reply.discard().catch(() => undefined)
+        if (!retry || !isTransient(reply.status)) return outcome
+        if (!(await this.#retry.wait(attempt, retryAfterOf(reply.header('retry-after')), signal))) return outcome
+        await reply.discard()
       }
     }
   }
 
-  async #try(request: ExchangeRequest): Promise<{ readonly reply: Reply } | { readonly failure: unknown }> {
+  async #try(request: ExchangeRequest, limit: number | undefined): Promise<Received | { readonly failure: unknown }> {
     try {
-      return { reply: await this.#authorized(request) }
+      const reply = await this.#authorized(request)
+      return { reply, body: limit !== undefined && reply.status === 200 ? await reply.bytes(limit) : nothing }
     } catch (thrown) {
       return { failure: connectionFailure(thrown, this.home.registry, request.url, request.signal) }
     }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { layout } from '../../src/index.ts'
@@ -103,6 +104,57 @@ describe('the bytes that a registry sends are checked', () => {
       sink.parts.set(sha256(layer), layer.subarray(0, 5))
       expect(await failure(attack.client().pull(attack.server.reference('app:v1'), sink))).toMatchObject({ code: 'ERR_BOX_REGISTRY' })
     }
+  })
+
+  test.each([
+    ['before it answers', () => undefined],
+    ['in the middle of an answer', (response: ServerResponse) => void response.writeHead(200, { 'content-length': 100 }).write('a')],
+  ])('a registry that falls silent %s is given up', async (_, begin) => {
+    attack.answer(/manifests/, (_request, response) => begin(response))
+    const client = attack.client({ egress: { idleTimeout: 100 }, retry: { attempts: 1 } })
+    expect(await failure(client.resolve(attack.server.reference('app:v1')))).toMatchObject({ code: 'ERR_BOX_REGISTRY_UNREACHABLE' })
+  })
+
+  test('a connection that is taken and never made is given up', async () => {
+    const sockets: Socket[] = []
+    const silent = createServer((socket) => sockets.push(socket))
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    try {
+      const bound = silent.address()
+      if (bound === null || typeof bound === 'string') throw new Error('the server is not listening')
+      const host = `127.0.0.1:${bound.port}`
+      // With authorities of its own it is spoken to over TLS.
+      const client = attack.client({ certs: { [host]: {} }, egress: { connectTimeout: 100 }, retry: { attempts: 1 } })
+      expect(await failure(client.resolve(`${host}/app:v1`))).toMatchObject({ code: 'ERR_BOX_REGISTRY_UNREACHABLE' })
+      expect(sockets).toHaveLength(1)
+    } finally {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => silent.close(resolve))
+    }
+  })
+
+  test('an answer with a head longer than 16 KiB is refused', async () => {
+    attack.answer(/manifests/, (_, response) => {
+      response.writeHead(200, { 'x-long': 'x'.repeat(20_000) }).end()
+    })
+    const client = attack.client({ retry: { attempts: 1 } })
+    expect(await failure(client.resolve(attack.server.reference('app:v1')))).toMatchObject({ code: 'ERR_BOX_REGISTRY_UNREACHABLE' })
+  })
+
+  test('a registry that says it has more of an upload than it was sent is an error', async () => {
+    const layer = randomBytes(1_000_000)
+    const memory = new Memory()
+    attack.server.addImage('app', 'v1', [layer])
+    await attack.client().pull(attack.server.reference('app:v1'), memory, { name: 'v1' })
+    attack.server.blobs.clear()
+    attack.server.intercept = (request, response) => {
+      if (request.method !== 'PATCH') return false
+      request.resume().once('end', () => response.writeHead(202, { location: request.url ?? '', range: '0-999999' }).end())
+      return true
+    }
+    const push = attack.client().push(memory, attack.server.reference('app:v2'), { name: 'v1', chunkSize: 300_000 })
+    expect(await failure(push)).toMatchObject({ code: 'ERR_BOX_SIZE_MISMATCH' })
+    expect(attack.server.manifests.has('app:v2')).toBe(false)
   })
 
   test('redirects without an end are given up', async () => {
