@@ -36,6 +36,12 @@ test('each test against a hostile registry stands in docs/registry-client.md', (
   for (const title of titles) expect(page).toContain(title)
 })
 
+test('each test against a hostile client of the server stands in the README', () => {
+  const titles = titlesOf('server/hostile.test.ts').map((title) => `\`test/server/hostile.test.ts\`: "${title}"`)
+  expect(titles.length).toBeGreaterThan(12)
+  for (const title of titles.filter((one) => !one.endsWith(': "$path"'))) expect(readme).toContain(title)
+})
+
 test('the README has a row for each option and each part of one, and for nothing else', () => {
   const parts = (prefix: string, table: object): string[] => Object.keys(table).map((name) => `${prefix}${name}`)
   const options = [
