@@ -6,7 +6,7 @@ use std::time::Instant;
 use box_archive::limits::Limits;
 use box_archive::overlay::Marks;
 use box_archive::pipeline::{LayerOptions, unpack_file};
-use box_archive::unpack::{Devices, Ids, MissingLinks, Options};
+use box_archive::unpack::{Devices, Ids, MissingLinks, Options, Own};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args_os().skip(1);
@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         devices: Devices::Make,
         opaque: Marks { trusted: true, user: true },
         lowers: Vec::new(),
+        own: Own::default(),
         missing_links: MissingLinks::Refuse,
         limits: Limits::default(),
     };

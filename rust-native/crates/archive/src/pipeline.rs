@@ -106,8 +106,12 @@ impl Drop for LayerWriter {
     }
 }
 
-/// The same for a file, from its start to its end, on this thread and another.
-pub fn unpack_file(file: OwnedFd, options: LayerOptions) -> Result<Layer> {
+/// The same for a file, from its start to its end, on this thread and another. Above other layers it is read twice: what it says for itself may stand at its
+/// end.
+pub fn unpack_file(file: OwnedFd, mut options: LayerOptions) -> Result<Layer> {
+    if !options.unpack.lowers.is_empty() {
+        options.unpack.own = unpack::Own::of(&file, options.compression, options.unpack.limits)?;
+    }
     decode::run(options, decode::Source::File(file))
 }
 

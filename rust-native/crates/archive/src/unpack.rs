@@ -6,6 +6,7 @@
 mod copy_up;
 mod entries;
 mod folders;
+mod own;
 pub(crate) mod path;
 mod resolve;
 pub(crate) mod whiteouts;
@@ -24,6 +25,7 @@ use crate::tree;
 use entries::File;
 pub(crate) use entries::timestamps;
 use folders::Pending;
+pub use own::Own;
 use path::Path;
 use resolve::Parent;
 
@@ -72,6 +74,8 @@ pub struct Options {
     pub opaque: Marks,
     /// The layers below, unpacked, the topmost first.
     pub lowers: Vec<OwnedFd>,
+    /// What the layer says for itself, whatever those below have there.
+    pub own: Own,
     /// Hard links to what is not there.
     pub missing_links: MissingLinks,
     /// Limits.
@@ -112,6 +116,7 @@ pub struct Unpacker {
     ids: Ids,
     devices: Devices,
     lowers: Lowers,
+    own: Own,
     missing_links: MissingLinks,
     limits: Limits,
     /// Effective user and group of who unpacks.
@@ -132,7 +137,7 @@ pub struct Unpacker {
 impl Unpacker {
     /// Begins.
     pub fn new(options: Options) -> Result<Self> {
-        let Options { folder, ids, devices, opaque, lowers, missing_links, limits } = options;
+        let Options { folder, ids, devices, opaque, lowers, own, missing_links, limits } = options;
         let root = tree::open_folder(folder.as_fd(), b".")?;
         let mode = rustix::fs::fstat(&root).syscall("fstat")?.st_mode;
         if mode & 0o2000 != 0 {
@@ -143,6 +148,7 @@ impl Unpacker {
             ids,
             devices,
             lowers: Lowers::new(lowers),
+            own,
             missing_links,
             limits,
             maker: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),

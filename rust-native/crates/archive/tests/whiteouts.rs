@@ -11,6 +11,7 @@ use box_archive::changes::{ChangeKind, changes};
 use box_archive::decode::Compression;
 use box_archive::overlay::{Mark, Marks};
 use box_archive::pack::{Options as PackOptions, pack_upper};
+use box_archive::pipeline::{LayerOptions, unpack_file};
 use box_archive::tar::{Entry, Kind};
 use rustix::mount::{MountFlags, UnmountFlags};
 use support::{Folder, Tar, entry, is_root, listing, open, options, unpack, unpack_in};
@@ -114,6 +115,55 @@ fn what_depends_on_lower_layers_is_taken_from_them() {
     let report = unpack_in(note, &Tar::new().file("own", b"x").link("new", "gone").end(), 512).unwrap();
     assert!(report.depends_on_parent && report.lower_links == ["new"]);
     assert!(alone.join("own").exists() && !alone.join("new").exists());
+}
+
+/// What a layer says for itself, whatever it says later, is asked of no other layer.
+#[test]
+fn the_order_of_entries_does_not_decide_what_is_taken_from_lower_layers() {
+    let place = Folder::new();
+    let bottom = place.sub("bottom");
+    let private = Entry { mode: 0o700, ..entry("old", Kind::Directory) };
+    let inside = Entry { mode: 0o711, ..entry("old/sub", Kind::Directory) };
+    let tar = Tar::new().symlink("link", "nowhere").entry(&private).entry(&inside).folder("kept").symlink("old/link", "../nowhere");
+    unpack(&bottom, &tar.end()).unwrap();
+    let rows: Vec<(&str, Vec<Tar>, &[&str])> = vec![
+        (
+            "a folder in place of a link",
+            vec![Tar::new().folder("link"), Tar::new().file("link/x", b"")],
+            &["kept folder", "kept/x file", "link folder", "link/x file"],
+        ),
+        (
+            "an opaque folder in place of a link",
+            vec![Tar::new().folder("link"), Tar::new().file("link/.wh..wh..opq", b"")],
+            &["kept folder", "kept/x file", "link folder!"],
+        ),
+        (
+            "a link that is hidden",
+            vec![Tar::new().file(".wh.link", b""), Tar::new().file("link/x", b"")],
+            &["kept folder", "kept/x file", "link folder!", "link/x file"],
+        ),
+        (
+            "a folder whose content is hidden",
+            vec![Tar::new().file("old/.wh..wh..opq", b""), Tar::new().file("old/sub/x", b""), Tar::new().file("old/link/x", b"")],
+            &["kept folder", "kept/x file", "old folder!", "old/link folder", "old/link/x file", "old/sub folder", "old/sub/x file"],
+        ),
+    ];
+    for (name, parts, expected) in rows {
+        let mut listings = Vec::new();
+        for reversed in [false, true] {
+            let ordered: Vec<&Tar> = if reversed { parts.iter().rev().collect() } else { parts.iter().collect() };
+            let bytes: Vec<u8> = ordered.into_iter().flat_map(|part| part.0.clone()).collect();
+            fs::write(place.join("layer"), Tar(bytes).file("kept/x", b"").end()).unwrap();
+            let top = place.sub(&format!("{name} {reversed}"));
+            let unpack = box_archive::unpack::Options { lowers: vec![open(&bottom)], ..options(&top) };
+            let layer = LayerOptions { unpack, namespace: None, blob: None, compression: None, digest: None, size: None, diff_id: None };
+            let report = unpack_file(open(&place.join("layer")), layer).unwrap().report;
+            assert!(report.depends_on_parent, "{name}");
+            assert_eq!(shape(&top), expected, "{name}, reversed: {reversed}");
+            listings.push(listing(&top)[1..].to_vec());
+        }
+        assert_eq!(listings[0], listings[1], "{name}");
+    }
 }
 
 struct Mounted<'path>(&'path Path);

@@ -99,8 +99,8 @@ impl Unpacker {
                 found => {
                     let mut below: Vec<Vec<u8>> = place.folders.iter().map(|(_, name)| name.clone()).collect();
                     below.push(name.clone());
-                    // What a whiteout hides is not there for this layer either.
-                    let lower = if found.is_some() { None } else { self.lowers.find(&below)? };
+                    // What this layer hides, or has a folder of its own in place of, is not there for it either.
+                    let lower = if found.is_some() || self.own.decides(&below) { None } else { self.lowers.find(&below)? };
                     match lower {
                         Some(lower) if lower.kind() == FileType::Symlink => {
                             self.note_lower(below.join(&b'/'));

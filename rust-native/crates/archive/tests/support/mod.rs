@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use box_archive::limits::Limits;
 use box_archive::overlay::Marks;
 use box_archive::tar::{Entry, Kind, Reader, Time, writer};
-use box_archive::unpack::{Devices, Ids, MissingLinks, Options, Report, Unpacker};
+use box_archive::unpack::{Devices, Ids, MissingLinks, Options, Own, Report, Unpacker};
 use box_kernel::Result;
 
 pub struct Folder {
@@ -65,6 +65,7 @@ pub fn options(folder: &Path) -> Options {
         devices: Devices::Make,
         opaque: Marks { trusted: is_root(), user: true },
         lowers: Vec::new(),
+        own: Own::default(),
         missing_links: MissingLinks::Refuse,
         limits: Limits::default(),
     }

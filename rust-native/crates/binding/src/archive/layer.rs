@@ -3,7 +3,7 @@
 use box_archive::limits::Limits;
 use box_archive::overlay::Marks;
 use box_archive::pipeline::{self, Blob, Layer, LayerWriter};
-use box_archive::unpack::{Devices, Ids, MissingLinks, Options};
+use box_archive::unpack::{Devices, Ids, MissingLinks, Options, Own};
 use box_kernel::Result;
 use napi::Env;
 use napi::bindgen_prelude::{Either, Object, PromiseRaw};
@@ -197,6 +197,7 @@ fn read_options(given: &LayerOptions) -> Result<pipeline::LayerOptions> {
             devices: options::choice("devices", given.devices.as_deref(), &devices)?.unwrap_or(Devices::Make),
             opaque: options::choice("opaque", given.opaque.as_deref(), &marks)?.unwrap_or(both),
             lowers: given.lower_fds.iter().flatten().map(|fd| options::own(*fd)).collect::<Result<_>>()?,
+            own: Own::default(),
             missing_links: options::choice("missingLinks", given.missing_links.as_deref(), &links)?.unwrap_or(MissingLinks::Refuse),
             limits: read_limits(given.limits.as_ref())?,
         },
