@@ -43,6 +43,20 @@ test('an image that is there costs one request, and a shared layer is asked for 
   expect(server.seen.length - before).toBe(1)
 })
 
+test('a manifest that is removed while it is looked at is asked for once more', async () => {
+  const image = server.addImage('app', 'v1', [randomBytes(50)])
+  const sink = new Memory()
+  await registry.pull(server.reference('app:v1'), sink)
+  const stat = sink.stat.bind(sink)
+  sink.stat = async (digest) => {
+    const found = await stat(digest)
+    if (digest === image.digest) sink.blobs.delete(digest)
+    return found
+  }
+  await registry.pull(server.reference('app:v1'), sink)
+  expect(sink.blobs.has(image.digest)).toBe(true)
+})
+
 test('a pull whose connection is cut again and again goes on where it broke, and asks for no byte twice', async () => {
   const layer = randomBytes(1_000_000)
   server.addImage('app', 'v1', [layer])

@@ -1,4 +1,4 @@
-import type { Descriptor, ImageSink } from '@box/core'
+import { BoxError, type Descriptor, type ImageSink } from '@box/core'
 import { hasManifest, type RawManifest } from '../client/manifests.ts'
 import { pushManifest } from '../client/referrers-tag.ts'
 import type { Repository } from '../client/repository.ts'
@@ -71,7 +71,14 @@ export class SinkDestination implements Destination {
 
   async held(descriptor: Descriptor, { signal }: TransferContext): Promise<Uint8Array | undefined> {
     const found = await this.#sink.stat(descriptor.digest, { signal })
-    return found?.size === descriptor.size ? await documentOf(this.#sink, descriptor, signal) : undefined
+    if (found?.size !== descriptor.size) return undefined
+    try {
+      return await documentOf(this.#sink, descriptor, signal)
+    } catch (error) {
+      // Nobody holds on to it yet: another process may have removed it since.
+      if (error instanceof BoxError && error.code === 'ERR_BOX_BLOB_ABSENT') return undefined
+      throw error
+    }
   }
 
   async blob(origin: Origin, descriptor: Descriptor, context: TransferContext): Promise<void> {
