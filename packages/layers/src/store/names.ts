@@ -36,15 +36,11 @@ export class ImageNames {
   }
 
   async resolve(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<Descriptor | undefined> {
-    const { images, unpacked } = this.#context
-    return (await images.resolve(name, options)) ?? (await unpacked.find(name))
+    return await findName(this.#context, name, options)
   }
 
   async list(): Promise<readonly NamedImage[]> {
-    const { images, unpacked } = this.#context
-    const complete = await images.list()
-    const others = (await unpacked.list()).filter(({ name }) => !complete.some((one) => one.name === name))
-    return [...complete, ...others].toSorted((left, right) => (left.name < right.name ? -1 : 1))
+    return await listNames(this.#context)
   }
 
   async remove(name: string): Promise<boolean> {
@@ -88,6 +84,29 @@ export class ImageNames {
     }
     return isComplete
   }
+}
+
+/** The name may move from the one place to the other in between: it has the new one before it loses the old one. */
+export async function findName(
+  { images, unpacked }: { readonly images: Pick<ImageLayout, 'resolve'>; readonly unpacked: Pick<UnpackedNames, 'find'> },
+  name: string,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<Descriptor | undefined> {
+  return (await images.resolve(name, options)) ?? (await unpacked.find(name)) ?? (await images.resolve(name, options))
+}
+
+/** All names, also those that move in between. */
+export async function listNames({
+  images,
+  unpacked,
+}: {
+  readonly images: Pick<ImageLayout, 'list'>
+  readonly unpacked: Pick<UnpackedNames, 'list'>
+}): Promise<readonly NamedImage[]> {
+  const before = await unpacked.list()
+  const complete = await images.list()
+  const found = [...before, ...(await unpacked.list()), ...complete].map((one) => [one.name, one] as const)
+  return [...new Map(found).values()].toSorted((left, right) => (left.name < right.name ? -1 : 1))
 }
 
 /** Unpacks what is not, and checks that each layer is what the configuration says. Gives the diffIDs. */
