@@ -1,6 +1,7 @@
 /**
  * Two processes pull images into one store, give their names to others, remove and prune; again and again one is killed, at any moment. What a
- * process acknowledged must be there, whatever became of it and of the other; what it was about to do is done or not.
+ * process acknowledged must be there, whatever became of it and of the other; what it was about to do is done or not. Each process keeps of layers what it is
+ * started for: a name that was given by one that keeps all has all bytes, whoever else keeps less.
  */
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,10 +9,15 @@ import { Worker } from './worker-process.mjs'
 
 const namesOfEach = 3
 
-/** @returns what happened: { pulls, kills, names } with the digest of each name, or a set of those that it can have */
-export async function pullAndKill({ store, source, random, pulls }) {
+/**
+ * @param keeps what a process may be started to keep
+ * @returns what happened: { pulls, kills, names, lacking } with the digest of each name, or a set of those that it can have, and the names that may lack bytes of
+ * layers
+ */
+export async function pullAndKill({ store, source, random, pulls, keeps }) {
   const counts = { pulls: 0, kills: 0, begun: 0 }
   const names = new Map()
+  const lacking = new Set()
   /** How long each kind of work takes, so that a kill falls into it. */
   const longest = { open: 150, pull: 100, remove: 20, prune: 20, read: 60 }
   const alive = new Set()
@@ -20,7 +26,7 @@ export async function pullAndKill({ store, source, random, pulls }) {
   } finally {
     for (const worker of alive) worker.kill()
   }
-  return { ...counts, names }
+  return { ...counts, names, lacking }
 
   async function runSide(side) {
     let worker
@@ -39,7 +45,7 @@ export async function pullAndKill({ store, source, random, pulls }) {
   }
 
   async function open() {
-    const worker = new Worker(store, source.layout)
+    const worker = new Worker(store, source.layout, { keep: random.pick(keeps) })
     alive.add(worker)
     void worker.ended.then(() => alive.delete(worker))
     const { answer, killed } = await perhapsKilled(worker, 'open', () => worker.answer())
@@ -59,7 +65,11 @@ export async function pullAndKill({ store, source, random, pulls }) {
         assert.equal(answer.value, digest)
       }
     }
-    if (name !== undefined) names.set(name, answer === undefined ? new Set([...asSet(before), digest]) : digest)
+    if (name !== undefined) {
+      names.set(name, answer === undefined ? new Set([...asSet(before), digest]) : digest)
+      if (answer !== undefined) lacking.delete(name)
+      if (digest !== undefined && worker.keep === 'unpacked') lacking.add(name)
+    }
     return killed ? undefined : worker
   }
 
@@ -67,7 +77,7 @@ export async function pullAndKill({ store, source, random, pulls }) {
     for (let number = 0; number < namesOfEach; number += 1) {
       const name = `${side}-${number}`
       const { answer, killed } = await perhapsKilled(worker, 'read', () => worker.ask('read', name))
-      if (answer !== undefined) names.set(name, checkImage(source, name, names.get(name), answer))
+      if (answer !== undefined) names.set(name, checkImage(source, name, names.get(name), answer, lacking))
       if (killed) return undefined
     }
     return worker
@@ -92,13 +102,14 @@ export async function pullAndKill({ store, source, random, pulls }) {
   }
 }
 
-/** Checks what a worker read of a name against what the name can stand for. @returns what it stands for */
-export function checkImage(source, name, expected, { done, value, ...rest }) {
+/** Checks what a worker read of a name against what the name can stand for; `lacking` names may lack bytes of layers. @returns what it stands for */
+export function checkImage(source, name, expected, { done, value, ...rest }, lacking = new Set()) {
   assert.equal(done, 'read', `${name}: ${JSON.stringify(rest)}`)
   assert.ok(asSet(expected).has(value?.digest), `${name} is ${value?.digest}, not one of ${[...asSet(expected)].join(', ')}`)
   if (value === undefined) return undefined
   const image = source.names.find((one) => source.digests[one] === value.digest)
   assert.deepEqual(value.files, source.files[image], name)
+  if (!lacking.has(name)) assert.deepEqual(value.unpackedOnly, [], `${name} was given by who keeps all`)
   return value.digest
 }
 

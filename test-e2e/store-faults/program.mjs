@@ -28,7 +28,11 @@ if (process.getuid?.() === 0) {
     const source = await makeImages(folder, 24)
     source.digests = Object.fromEntries((await layout(source.layout).list()).map(({ name, descriptor }) => [name, descriptor.digest]))
     await tally.test(`of ${pulls} pulls by two processes that are killed, all that was acknowledged is there (seed ${random.seed})`, () =>
-      killRounds(join(folder, 'killed'), source),
+      killRounds(join(folder, 'killed'), source, pulls, ['all']),
+    )
+    const half = Math.ceil(pulls / 2)
+    await tally.test(`the same of ${half} pulls, of which some keep layers unpacked only (seed ${random.seed})`, () =>
+      killRounds(join(folder, 'unpacked'), source, half, ['all', 'unpacked']),
     )
     await tally.test(`a system call that fails, or is the last, loses nothing (seed ${random.seed})`, () =>
       faultRounds(join(folder, 'failing'), source),
@@ -49,15 +53,15 @@ if (process.getuid?.() === 0) {
 } else tally.skip('faults of a store needs root', 'needs root')
 tally.end()
 
-async function killRounds(store, source) {
-  const { names, pulls: done, kills } = await pullAndKill({ store, source, random, pulls })
+async function killRounds(store, source, count, keeps) {
+  const { names, lacking, pulls: done, kills } = await pullAndKill({ store, source, random, pulls: count, keeps })
   process.stdout.write(`${done} pulls done, ${kills} kills\n`)
-  assert.ok(kills > pulls / 8, `only ${kills} kills`)
+  assert.ok(kills > count / 8, `only ${kills} kills`)
   assert.deepEqual(wrongBlobs(store), [])
   const worker = new Worker(store, source.layout)
   assert.deepEqual(await worker.answer(), { done: 'open' })
   assert.deepEqual(await worker.ask('verify'), { done: 'verify', value: [] })
-  for (const [name, expected] of names) checkImage(source, name, expected, await worker.ask('read', name))
+  for (const [name, expected] of names) checkImage(source, name, expected, await worker.ask('read', name), lacking)
   for (const name of Object.keys((await worker.ask('list')).value))
     assert.deepEqual(await worker.ask('remove', name), { done: 'remove', value: true })
   assert.equal((await worker.ask('prune')).done, 'prune')
@@ -67,29 +71,32 @@ async function killRounds(store, source) {
 
 async function faultRounds(store, source) {
   const [image] = source.names
-  const count = await countCalls(store, source, image)
+  const counts = {}
+  for (const keep of ['all', 'unpacked']) counts[keep] = await countCalls(store, source, { image, keep })
   const met = {}
   for (let round = 0; round < pulls / 16; round += 1) {
     const fault = random.pick(['EIO', 'EIO', 'ENOSPC', 'SIGKILL', 'SIGKILL'])
-    const chosen = { image, at: 1 + random.below(count), fault, lasting: random.chance(0.5) }
+    const keep = random.pick(['all', 'all', 'unpacked'])
+    const chosen = { image, keep, at: 1 + random.below(counts[keep]), fault, lasting: random.chance(0.5) }
     try {
       const { name, met: call } = await runWithFault(store, source, chosen)
       met[call] = (met[call] ?? 0) + 1
-      await checkHealed(store, source, image, name)
+      await checkHealed(store, source, chosen, name)
     } catch (error) {
-      throw new Error(`round ${round}, ${JSON.stringify(chosen)} of ${count} calls`, { cause: error })
+      throw new Error(`round ${round}, ${JSON.stringify(chosen)} of ${counts[keep]} calls`, { cause: error })
     }
   }
-  process.stdout.write(`${count} calls in a day; met: ${JSON.stringify(met)}\n`)
+  process.stdout.write(`${Object.values(counts).join(' and ')} calls in a day; met: ${JSON.stringify(met)}\n`)
 }
 
 /** A process without faults finds what was acknowledged, can do everything, and leaves the store empty. */
-async function checkHealed(store, source, image, name) {
+async function checkHealed(store, source, { image, keep }, name) {
   const worker = new Worker(store, source.layout)
   try {
     assert.deepEqual(await worker.answer(), { done: 'open' })
     assert.deepEqual(await worker.ask('verify'), { done: 'verify', value: [] })
-    checkImage(source, 'name', name === 'unknown' ? new Set([undefined, source.digests[image]]) : name, await worker.ask('read', 'name'))
+    const expected = name === 'unknown' ? new Set([undefined, source.digests[image]]) : name
+    checkImage(source, 'name', expected, await worker.ask('read', 'name'), new Set(keep === 'unpacked' ? ['name'] : []))
     assert.deepEqual(await worker.ask('pull', image, 'name'), { done: 'pull', value: source.digests[image] })
     checkImage(source, 'name', source.digests[image], await worker.ask('read', 'name'))
     assert.deepEqual(await worker.ask('remove', 'name'), { done: 'remove', value: true })

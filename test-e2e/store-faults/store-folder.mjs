@@ -17,7 +17,7 @@ export function wrongBlobs(store) {
 
 /** @returns every file below the store, but for those that an empty store has and for sockets that were just being opened */
 export function remains(store) {
-  const own = new Set(['oci-layout', 'index.json', 'staging/locks', 'layers/owners'])
+  const own = new Set(['oci-layout', 'index.json', 'staging/locks', 'layers/owners', 'layers/images.json'])
   return namesIn(store, true)
     .filter((name) => !lstatSync(join(store, name)).isDirectory())
     .filter((name) => !own.has(name) && !/^(?:.*\/)?\.[0-9a-f]{16}\.opening$/.test(name))

@@ -27,7 +27,7 @@ const byPath = ['mkdir', 'rename', 'link', 'unlink', 'rmdir']
  * Starts a worker over whose calls `onCall(number, name)` decides: nothing, an errno's name, or 'SIGKILL'.
  * @returns the worker, and how many calls there were so far
  */
-async function startWatched(store, source, onCall) {
+async function startWatched(store, source, keep, onCall) {
   let calls = 0
   let child
   const decide = (call) => {
@@ -39,14 +39,14 @@ async function startWatched(store, source, onCall) {
     if (fault === 'SIGKILL') child.kill('SIGKILL')
     return { errno: fault === 'SIGKILL' ? 'EIO' : fault }
   }
-  child = await spawn(workerCommand(store, source), {
+  child = await spawn(workerCommand(store, source, keep), {
     stdio: ['pipe', 'pipe', 'pipe'],
     noNewPrivileges: true,
     seccomp: { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: [...byDescriptor, ...byPath], action: 'SCMP_ACT_NOTIFY' }] },
     onSystemCall: decide,
   })
   child.stdin.on('error', () => {})
-  return { worker: new Worker(store, source, child), calls: () => calls, close: () => child.close() }
+  return { worker: new Worker(store, source, { keep, child }), calls: () => calls, close: () => child.close() }
 }
 
 function touches(call, store) {
@@ -63,8 +63,8 @@ function touches(call, store) {
 const day = (image) => [['pull', image, 'name'], ['read', 'name'], ['remove', 'name'], ['prune']]
 
 /** @returns how many calls there are to fail in a worker's day */
-export async function countCalls(store, source, image) {
-  const { worker, calls, close } = await startWatched(store, source.layout, () => undefined)
+export async function countCalls(store, source, { image, keep }) {
+  const { worker, calls, close } = await startWatched(store, source.layout, keep, () => undefined)
   try {
     assert.deepEqual(await worker.answer(), { done: 'open' })
     for (const words of day(image)) assert.equal((await worker.ask(...words)).done, words[0])
@@ -79,9 +79,9 @@ export async function countCalls(store, source, image) {
  * One worker, one fault: at that call, and with `lasting` at all later ones. Whatever it answers is a BoxError or true.
  * @returns what was acknowledged last of the name: its digest, undefined for none, or 'unknown'
  */
-export async function runWithFault(store, source, { image, at, fault, lasting }) {
+export async function runWithFault(store, source, { image, keep, at, fault, lasting }) {
   let met
-  const { worker, close } = await startWatched(store, source.layout, (number, name) => {
+  const { worker, close } = await startWatched(store, source.layout, keep, (number, name) => {
     if (number < at || (number > at && !lasting)) return undefined
     met ??= name
     return fault

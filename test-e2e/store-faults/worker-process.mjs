@@ -5,20 +5,23 @@ import { fileURLToPath } from 'node:url'
 
 const program = fileURLToPath(new URL('worker.mjs', import.meta.url))
 
-/** The command that starts a worker. */
-export function workerCommand(store, source) {
-  return [process.execPath, program, store, source]
+/** The command that starts a worker. `keep`: what it keeps of the layers that it pulls. */
+export function workerCommand(store, source, keep) {
+  return [process.execPath, program, store, source, keep]
 }
 
 export class Worker {
   #child
   #lines
   #errors = ''
+  /** What it keeps of layers. */
+  keep
   /** Resolves once it has ended and all that it said was read. */
   ended
 
   /** @param child a process with piped standard streams; default: one that this starts */
-  constructor(store, source, child = start(workerCommand(store, source))) {
+  constructor(store, source, { keep = 'all', child = start(workerCommand(store, source, keep)) } = {}) {
+    this.keep = keep
     this.#child = child
     child.stderr.setEncoding('utf8').on('data', (text) => (this.#errors += text))
     this.#lines = createInterface(child.stdout)[Symbol.asyncIterator]()

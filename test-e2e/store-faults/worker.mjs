@@ -1,5 +1,5 @@
 /**
- * `node worker.mjs STORE SOURCE`: opens the store, and does what the lines of its standard input say, each a list in JSON. What is done is
+ * `node worker.mjs STORE SOURCE KEEP`: opens the store, to keep `all` of its layers or them `unpacked`, and does what the lines of its standard input say, each a list in JSON. What is done is
  * acknowledged by a line, written before anything else happens: `{ done }`, or `{ failed, errno, message }`.
  */
 import { createHash } from 'node:crypto'
@@ -9,7 +9,7 @@ import { LayerStore } from '@box/layers'
 import { layout } from '@box/oci'
 import { copy } from '@box/registry'
 
-const [, , path, source] = process.argv
+const [, , path, source, keep] = process.argv
 const say = (value) => writeSync(1, `${JSON.stringify(value)}\n`)
 const images = layout(source)
 const failure = Symbol('failure')
@@ -23,13 +23,13 @@ const works = {
   },
   remove: (store, name) => store.remove(name),
   prune: async (store) => (await store.prune()).bytes,
-  /** Reads every blob and every file that the name leads to. */
+  /** Reads every blob and every file that the name leads to, and says which layers' bytes were not kept. */
   read: (store, name) => readImage(store, name),
   verify: async (store) => (await store.verify()).problems,
   list: async (store) => Object.fromEntries((await store.list()).map((one) => [one.name, one.descriptor.digest])),
 }
 
-const store = await attempt(() => LayerStore.open(path))
+const store = await attempt(() => LayerStore.open(path, { keep }))
 say({ done: 'open' })
 for await (const line of createInterface(process.stdin)) {
   const [work, ...given] = JSON.parse(line)
@@ -51,11 +51,14 @@ async function attempt(work, name) {
 async function readImage(store, name) {
   const image = await store.get(name)
   if (image === undefined) return undefined
-  for (const { digest } of [image, image.manifest.config, ...image.manifest.layers]) {
-    const hash = createHash('sha256')
-    for await (const chunk of store.read(digest)) hash.update(chunk)
-    if (`sha256:${hash.digest('hex')}` !== digest) throw new Error(`the bytes of ${digest} are others`)
-  }
+  for (const { digest } of [image, image.manifest.config]) await readBlob(store, digest)
+  const unpackedOnly = []
+  for (const { digest } of image.manifest.layers)
+    await readBlob(store, digest).catch((error) => {
+      // The hint is given for what is there unpacked.
+      if (error.code !== 'ERR_BOX_BLOB_ABSENT' || error.hint === undefined) throw error
+      unpackedOnly.push(digest)
+    })
   const root = await store.mount(image, { readOnly: true })
   try {
     const files = {}
@@ -64,8 +67,14 @@ async function readImage(store, name) {
         files[`${folder}/${file}`] = createHash('sha256')
           .update(await root.readFile(`/${folder}/${file}`))
           .digest('hex')
-    return { digest: image.digest, files }
+    return { digest: image.digest, files, unpackedOnly }
   } finally {
     await root.close()
   }
+}
+
+async function readBlob(store, digest) {
+  const hash = createHash('sha256')
+  for await (const chunk of store.read(digest)) hash.update(chunk)
+  if (`sha256:${hash.digest('hex')}` !== digest) throw new Error(`the bytes of ${digest} are others`)
 }
