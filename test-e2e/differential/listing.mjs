@@ -30,11 +30,17 @@ export function listTree(folder) {
     '\0',
   ))
     if (line !== '') entries.get(line.slice(line.indexOf(' ') + 3)).device = line.slice(0, line.indexOf(' '))
-  for (const block of lines(folder, 'getfattr -Rhd -m - -e hex . 2>/dev/null').split('\n\n')) {
-    const [head, ...attributes] = block.split('\n').filter((line) => line !== '')
-    if (head !== undefined) entries.get(unescaped(head.slice('# file: '.length)).replace(/^\.$/, '')).xattrs = attributes.toSorted(byName)
-  }
+  for (const { name, lines: attributes } of attributeBlocks(lines(folder, 'getfattr -Rhd -m - -e hex . 2>/dev/null')))
+    entries.get(name.replace(/^\.$/, '')).xattrs = attributes.toSorted(byName)
   return entries
+}
+
+/** What getfattr says of files that have attributes: `name=value` each. */
+export function attributeBlocks(text) {
+  const blocks = text.split('\n\n').map((block) => block.split('\n').filter((line) => line !== ''))
+  return blocks.flatMap(([head, ...found]) =>
+    head === undefined ? [] : [{ name: unescaped(head.slice('# file: '.length)), lines: found }],
+  )
 }
 
 export function byName(left, right) {

@@ -26,21 +26,25 @@ const compressions = {
   none: { mediaType: 'application/vnd.oci.image.layer.v1.tar', command: 'cat' },
 }
 
-/** @returns { layout, tree } */
+/** @returns { layout, tree, implied }: `implied` are the folders that the last layer to put something into them does not describe */
 export function makeRandomImage(folder, random, { layers, compression, tag }) {
   const [tree, layout] = [join(folder, 'tree'), join(folder, 'layout')]
   mkdirSync(tree)
   mkdirSync(join(layout, 'blobs/sha256'), { recursive: true })
   let before = new Map()
   const made = []
+  const implied = new Set()
   for (let number = 0; number < layers; number += 1) {
     const again = changeTree(tree, random, number === 0 ? 60 : 25)
     const after = listTree(tree)
-    made.push(packChanges(folder, tree, before, after, again, random))
+    const { tar, described, touched } = packChanges(folder, tree, before, after, again, random)
+    for (const name of touched) implied.add(name)
+    for (const name of described) implied.delete(name)
+    made.push(tar)
     before = after
   }
   writeLayout(layout, made, compressions[compression], tag)
-  return { layout, tree }
+  return { layout, tree, implied }
 }
 
 /** @returns the folders that were removed and made anew */
@@ -114,7 +118,7 @@ function changeTree(tree, random, count) {
   return new Set([...again].filter((name) => folders().includes(name)))
 }
 
-/** A tar of what differs, packed by GNU tar, with a whiteout for what is gone. */
+/** A tar of what differs, packed by GNU tar, with a whiteout for what is gone; the folders that it describes, and those that it has something in. */
 function packChanges(folder, tree, before, after, again, random) {
   const isBelow = (name) => [...again].some((above) => name.startsWith(`${above}/`))
   const changed = new Set(again)
@@ -161,7 +165,14 @@ function packChanges(folder, tree, before, after, again, random) {
   ].filter(([, names]) => names.length > 0)
   const ordered = random.chance(0.5) ? parts : parts.toReversed()
   execFileSync('tar', ['-cf', tar, ...format, '--files-from=/dev/null', ...ordered.flatMap(([from, names]) => ['-C', from, ...names])])
-  return readFileSync(tar)
+  const described = [...changed].filter((name) => after.get(name)?.kind === 'd')
+  const touched = [...changed, ...marks].filter((name) => name !== '').flatMap(allAbove)
+  return { tar: readFileSync(tar), described, touched }
+}
+
+function allAbove(name) {
+  const folder = above(name)
+  return folder === '' ? [''] : [folder, ...allAbove(folder)]
 }
 
 function above(name) {
