@@ -344,6 +344,7 @@ export declare class Allowance {
 // egress/connector.d.ts
 import type { buildConnector } from 'undici';
 import type { Home } from './home.ts';
+import type { ReceiveMemory } from './receive-memory.ts';
 import { type EgressRules } from './rules.ts';
 type Connector = buildConnector.connector;
 type BuildConnector = (options?: buildConnector.BuildOptions) => Connector;
@@ -359,7 +360,7 @@ export interface Certificates {
  * Connects for one registry. The addresses that a name stands for are checked when they are looked up, and the address that was connected
  * to once more, so that neither a literal address nor a name that changes its meaning leads where it may not.
  */
-export declare function connectorFor(home: Home, rules: EgressRules, certificates: Certificates | undefined, timeout: number, build: BuildConnector): Connector;
+export declare function connectorFor(home: Home, rules: EgressRules, certificates: Certificates | undefined, timeout: number, memory: ReceiveMemory, build: BuildConnector): Connector;
 /** The certificates as node:tls takes them. */
 export declare function tlsOptions(certificates: Certificates | undefined): {
     ca?: (string | Buffer)[];
@@ -370,7 +371,7 @@ export {};
 
 // egress/dispatch.d.ts
 import type { Dispatcher } from 'undici';
-import { Body } from '../http/body.ts';
+import { Body, type BodyMemory } from '../http/body.ts';
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 /** An answer's head, and its body as it arrives. */
 export interface Answer {
@@ -382,7 +383,7 @@ export interface Answer {
  * Sends a request and gives the answer's head. Unlike a Node stream the body gives every byte that arrived before it tells that the
  * connection broke, so that none of them has to be asked for again. Aborting takes effect at once, also while connecting.
  */
-export declare function dispatch(dispatcher: Dispatcher, options: Dispatcher.DispatchOptions, signal: AbortSignal | undefined): Promise<Answer>;
+export declare function dispatch(dispatcher: Dispatcher, options: Dispatcher.DispatchOptions, memory: BodyMemory, signal: AbortSignal | undefined): Promise<Answer>;
 export {};
 
 // egress/egress.d.ts
@@ -476,6 +477,31 @@ export declare function proxyFromEnvironment(environment?: NodeJS.ProcessEnv): (
  */
 export declare function proxyFor(proxy: Proxy | undefined, url: URL): string | undefined;
 
+// egress/receive-memory.d.ts
+import type { OnReadOpts } from 'node:net';
+/** Where a connection receives to. */
+export interface Inlet {
+    readonly onread: OnReadOpts;
+    /** The connection itself, set before the first byte arrives. */
+    socket: {
+        push(chunk: Uint8Array): boolean;
+    } | undefined;
+}
+/**
+ * The memory that connections receive into, used again: memory that is new for every read costs more than all else about receiving. A slab is used again
+ * when every byte that was received into it came back. A slab with a byte that does not come back (the head of an answer, the frames of chunks, what
+ * nobody read) is left to the garbage collector, so that whoever keeps a part of such a read keeps what he saw.
+ */
+export declare class ReceiveMemory {
+    #private;
+    /** For one connection. */
+    inlet(): Inlet;
+    /** Gives back a part of what was received, which nobody reads any more. Memory of others is left alone. */
+    giveBack(chunk: Uint8Array): void;
+    /** The same bytes in memory that stays as it is when the chunk is given back. */
+    kept(chunk: Uint8Array): Uint8Array;
+}
+
 // egress/reply.d.ts
 import type { Answer } from './dispatch.ts';
 /** An answer: its head, and its body as it arrives. The body is either read or discarded, or the connection is lost to others. */
@@ -490,8 +516,11 @@ export declare class Reply {
     header(name: string): string | undefined;
     /** A header's value where it is a whole number of bytes. */
     length(name: string): number | undefined;
-    /** The body as it arrives; a reader that stops early ends the connection. */
-    stream(): AsyncIterable<Uint8Array>;
+    /**
+     * The body as it arrives; a reader that stops early ends the connection.
+     * @param lent Whether the reader is done with a chunk when he asks for the next one: then its memory is used again.
+     */
+    stream(lent?: boolean): AsyncIterable<Uint8Array>;
     /** The whole body. @throws RegistryError `ERR_BOX_LIMIT` where it is longer than `limit` bytes. */
     bytes(limit: number): Promise<Uint8Array>;
     /** Lets go of the body: a short one is read so that the connection can be used again, a longer one ends it. One that breaks off is no error: nobody wants it. */
@@ -558,6 +587,13 @@ export interface Flow {
     resume(): void;
     abort(reason: Error): void;
 }
+/** The memory that the chunks are in. */
+export interface BodyMemory {
+    /** Takes back a chunk that nobody reads any more. */
+    giveBack(chunk: Uint8Array): void;
+    /** The same bytes in memory that stays as it is when the chunk is given back. */
+    kept(chunk: Uint8Array): Uint8Array;
+}
 /**
  * The bytes of a message as they arrive. They are read once, by iterating. Unlike a Node stream it gives every byte that arrived before it tells that the
  * connection broke.
@@ -566,6 +602,8 @@ export declare class Body implements AsyncIterable<Uint8Array> {
     #private;
     /** Called once, when nothing more comes. */
     onEnd: () => void;
+    /** @param memory Where the chunks are in memory that is used again. */
+    constructor(memory?: BodyMemory);
     start(flow: Flow): void;
     push(chunk: Uint8Array): void;
     end(): void;
@@ -573,7 +611,10 @@ export declare class Body implements AsyncIterable<Uint8Array> {
     fail(reason: unknown): void;
     /** Lets go of what is left. */
     abandon(): void;
+    /** The chunks. Their memory is the reader's. */
     [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void>;
+    /** The chunks, whose memory is used again: a chunk is the reader's until he asks for the next one. */
+    lent(): AsyncGenerator<Uint8Array, void, void>;
 }
 
 // http/exchange.d.ts
@@ -1059,7 +1100,7 @@ export {};
 
 // transfer/mirrors.d.ts
 import { type Descriptor } from '@box/core';
-import type { Opened, Origin } from './origin.ts';
+import type { Opened, OpenOptions, Origin } from './origin.ts';
 import type { BoundPolicy, RepositoryOrigin } from './origins.ts';
 /** A place that has a copy of a registry's repositories: a registry, or a path in one that their paths are put behind. */
 export interface Mirror {
@@ -1082,7 +1123,7 @@ export declare class MirroredOrigin implements Origin {
     constructor(name: string, places: readonly Place[], policy: BoundPolicy | undefined);
     resolve(name: string, signal: AbortSignal): Promise<Descriptor | undefined>;
     document(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
-    open(descriptor: Descriptor, start: number, _validator: string | undefined, signal: AbortSignal): Promise<Opened>;
+    open(descriptor: Descriptor, options: OpenOptions): Promise<Opened>;
 }
 
 // transfer/origin.d.ts
@@ -1095,6 +1136,15 @@ export interface Opened {
     /** What to show when asking for a further part, so that both are of the same content. */
     readonly validator?: string | undefined;
 }
+/** From where on a blob is read, and how. */
+export interface OpenOptions {
+    readonly start: number;
+    /** What an earlier part came with. */
+    readonly validator?: string | undefined;
+    /** Whether the reader is done with a chunk when he asks for the next one, so that its memory may be used again. Default `false`: it is the reader's. */
+    readonly lent?: boolean | undefined;
+    readonly signal: AbortSignal;
+}
 /** What a graph copy reads from: a repository, or any image source. */
 export interface Origin {
     /** For messages. */
@@ -1102,14 +1152,14 @@ export interface Origin {
     resolve(name: string, signal: AbortSignal): Promise<Descriptor | undefined>;
     /** The whole of a manifest or index. Whoever parses it checks it against its descriptor. */
     document(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
-    open(descriptor: Descriptor, start: number, validator: string | undefined, signal: AbortSignal): Promise<Opened>;
+    open(descriptor: Descriptor, options: OpenOptions): Promise<Opened>;
 }
 
 // transfer/origins.d.ts
 import { type Descriptor, type Digest, type ImageSource } from '@box/core';
 import { type ImageDocument } from '@box/oci';
 import type { Repository } from '../client/repository.ts';
-import type { Opened, Origin } from './origin.ts';
+import type { Opened, OpenOptions, Origin } from './origin.ts';
 /** What is asked before an image of a registry is used. It refuses by throwing. */
 export type Policy = (image: {
     readonly reference: string;
@@ -1141,7 +1191,7 @@ export declare class RepositoryOrigin implements Origin {
     get name(): string;
     resolve(name: string, signal: AbortSignal): Promise<Descriptor | undefined>;
     document(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
-    open(descriptor: Descriptor, start: number, validator: string | undefined, signal: AbortSignal): Promise<Opened>;
+    open(descriptor: Descriptor, options: OpenOptions): Promise<Opened>;
 }
 /** A layout folder, a store or a memory to copy from. */
 export declare class SourceOrigin implements Origin {
@@ -1150,7 +1200,7 @@ export declare class SourceOrigin implements Origin {
     constructor(source: ImageSource);
     resolve(name: string, signal: AbortSignal): Promise<Descriptor | undefined>;
     document(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
-    open(descriptor: Descriptor, start: number, _validator: string | undefined, signal: AbortSignal): Promise<Opened>;
+    open(descriptor: Descriptor, { start, signal }: OpenOptions): Promise<Opened>;
 }
 /** A whole manifest from a source of blobs. Whoever parses it checks it against its descriptor. */
 export declare function documentOf(source: Pick<ImageSource, 'read'>, descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>;

@@ -2,7 +2,7 @@ import type { Descriptor, Digest } from '@box/core'
 import type { Reply } from '../egress/reply.ts'
 import { RegistryError } from '../errors.ts'
 import { connectionFailure, failureOf } from '../http/failure.ts'
-import type { Opened } from '../transfer/origin.ts'
+import type { Opened, OpenOptions } from '../transfer/origin.ts'
 import type { Repository } from './repository.ts'
 
 /** The size of a blob as far as the registry says it, or undefined where the repository does not have it. */
@@ -19,27 +19,19 @@ export async function statBlob(
   return reply.status === 200 ? { size: reply.length('content-length') } : undefined
 }
 
-/**
- * Begins to read a blob, from the byte `start` on if the registry can; what comes says where it begins.
- * @param validator The entity tag that an earlier part came with: a registry that has other content by now sends the whole.
- */
-export async function openBlob(
-  repository: Repository,
-  descriptor: Descriptor,
-  start: number,
-  validator: string | undefined,
-  signal: AbortSignal | undefined,
-): Promise<Opened> {
+/** Begins to read a blob, from the byte `start` on if the registry can; what comes says where it begins. A registry that has other content by now sends the whole. */
+export async function openBlob(repository: Repository, descriptor: Descriptor, part: OpenOptions): Promise<Opened> {
   const { digest } = descriptor
+  const { signal } = part
   const reply = await repository.send({
     method: 'GET',
     url: repository.url(`blobs/${digest}`),
     // Any encoding of the answer would be other bytes than those that the digest is of.
-    headers: { 'accept-encoding': 'identity', ...rangeFrom(start, validator) },
+    headers: { 'accept-encoding': 'identity', ...rangeFrom(part) },
     access: repository.access('pull'),
     signal,
   })
-  return await opened(repository, descriptor, start, reply, signal)
+  return await opened(repository, descriptor, part, reply)
 }
 
 /**
@@ -47,18 +39,12 @@ export async function openBlob(
  * go there, and they lead only where the registry itself may lead.
  * @throws RegistryError `ERR_BOX_BLOB_ABSENT`, `ERR_BOX_EGRESS_DENIED`; as for `openBlob`.
  */
-export async function openForeign(
-  repository: Repository,
-  descriptor: Descriptor,
-  start: number,
-  validator: string | undefined,
-  signal: AbortSignal | undefined,
-): Promise<Opened> {
+export async function openForeign(repository: Repository, descriptor: Descriptor, part: OpenOptions): Promise<Opened> {
   for (const address of (descriptor.urls ?? []).slice(0, foreignLimit)) {
     if (!URL.canParse(address)) continue
-    const headers = { 'accept-encoding': 'identity', ...rangeFrom(start, validator) }
-    const reply = await repository.exchange.anonymously({ method: 'GET', url: new URL(address), headers, signal })
-    if (reply.status === 200 || reply.status === 206) return await opened(repository, descriptor, start, reply, signal)
+    const headers = { 'accept-encoding': 'identity', ...rangeFrom(part) }
+    const reply = await repository.exchange.anonymously({ method: 'GET', url: new URL(address), headers, signal: part.signal })
+    if (reply.status === 200 || reply.status === 206) return await opened(repository, descriptor, part, reply)
     reply.abandon()
   }
   throw absent(repository, descriptor.digest)
@@ -67,20 +53,14 @@ export async function openForeign(
 /** The most addresses of a layer that are asked. */
 const foreignLimit = 8
 
-async function opened(
-  repository: Repository,
-  { digest }: Descriptor,
-  start: number,
-  reply: Reply,
-  signal: AbortSignal | undefined,
-): Promise<Opened> {
+async function opened(repository: Repository, { digest }: Descriptor, part: OpenOptions, reply: Reply): Promise<Opened> {
   if (reply.status === 404) {
     await reply.discard()
     throw absent(repository, digest)
   }
   if (reply.status !== 200 && reply.status !== 206) throw await failureOf(reply, `blob ${digest} of ${repository.name}`)
   const from = reply.status === 206 ? rangeStart(reply) : 0
-  if ((reply.header('content-encoding') ?? 'identity') !== 'identity' || from === undefined || (from !== 0 && from !== start)) {
+  if ((reply.header('content-encoding') ?? 'identity') !== 'identity' || from === undefined || (from !== 0 && from !== part.start)) {
     reply.abandon()
     throw new RegistryError('ERR_BOX_REGISTRY', `blob ${digest} of ${repository.name}: the answer is not the part that was asked for`, {
       registry: repository.registry,
@@ -92,11 +72,11 @@ async function opened(
     start: from,
     // A weak tag cannot stand in If-Range (RFC 9110, 13.1.5).
     validator: etag?.startsWith('"') === true ? etag : undefined,
-    stream: chunksOf(repository, reply, signal),
+    stream: chunksOf(repository, reply, part),
   }
 }
 
-function rangeFrom(start: number, validator: string | undefined): Readonly<Record<string, string>> {
+function rangeFrom({ start, validator }: OpenOptions): Readonly<Record<string, string>> {
   return start === 0 ? {} : { range: `bytes=${start}-`, ...(validator === undefined ? {} : { 'if-range': validator }) }
 }
 
@@ -113,9 +93,9 @@ function rangeStart(reply: Reply): number | undefined {
 }
 
 /** The body, with what breaks it told as this package tells it. */
-async function* chunksOf(repository: Repository, reply: Reply, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, void> {
+async function* chunksOf(repository: Repository, reply: Reply, { signal, lent }: OpenOptions): AsyncGenerator<Uint8Array, void, void> {
   try {
-    yield* reply.stream()
+    yield* reply.stream(lent)
   } catch (thrown) {
     throw connectionFailure(thrown, repository.registry, reply.url, signal)
   } finally {

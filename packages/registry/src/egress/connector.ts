@@ -3,6 +3,7 @@ import type { LookupFunction, Socket } from 'node:net'
 import type { buildConnector } from 'undici'
 import { zoneOf } from './addresses.ts'
 import type { Home } from './home.ts'
+import type { ReceiveMemory } from './receive-memory.ts'
 import { addressRefusal, denied, literalRefusal, type EgressRules } from './rules.ts'
 
 type Connector = buildConnector.connector
@@ -26,10 +27,12 @@ export function connectorFor(
   rules: EgressRules,
   certificates: Certificates | undefined,
   timeout: number,
+  memory: ReceiveMemory,
   build: BuildConnector,
 ): Connector {
   const byOrigin = new Map<string, Connector>()
-  const connectorOf = (url: URL): Connector => {
+  // It keeps the sessions of TLS, which a further connection goes on with.
+  const secureConnector = (url: URL): Connector => {
     const known = byOrigin.get(url.origin)
     if (known !== undefined) return known
     const own = url.origin === home.origin.origin ? tlsOptions(certificates) : {}
@@ -44,9 +47,16 @@ export function connectorFor(
       callback(denied(home, url, refusal), null)
       return
     }
-    connectorOf(url)(options, (...[error, socket]) => {
-      if (error !== null) callback(error, null)
-      else admit(home, url, rules, socket, callback)
+    const inlet = url.protocol === 'http:' ? memory.inlet() : undefined
+    const connect =
+      inlet === undefined ? secureConnector(url) : build({ timeout, lookup: checkedLookup(home, url, rules), onread: inlet.onread })
+    connect(options, (...[error, socket]) => {
+      if (error !== null) {
+        callback(error, null)
+        return
+      }
+      if (inlet !== undefined) inlet.socket = socket
+      admit(home, url, rules, socket, callback)
     })
   }
 }

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import { Body } from '../http/body.ts'
+import { Body, type BodyMemory } from '../http/body.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
@@ -14,9 +14,14 @@ export interface Answer {
  * Sends a request and gives the answer's head. Unlike a Node stream the body gives every byte that arrived before it tells that the
  * connection broke, so that none of them has to be asked for again. Aborting takes effect at once, also while connecting.
  */
-export function dispatch(dispatcher: Dispatcher, options: Dispatcher.DispatchOptions, signal: AbortSignal | undefined): Promise<Answer> {
+export function dispatch(
+  dispatcher: Dispatcher,
+  options: Dispatcher.DispatchOptions,
+  memory: BodyMemory,
+  signal: AbortSignal | undefined,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const body = new Body()
+    const body = new Body(memory)
     const onAbort = (): void => {
       body.fail(signal?.reason)
       reject(signal?.reason)

@@ -7,6 +7,7 @@ import { dispatch } from './dispatch.ts'
 import { homeOf, type Home } from './home.ts'
 import { proxyFor, type Proxy } from './proxy.ts'
 import { Reply } from './reply.ts'
+import { ReceiveMemory } from './receive-memory.ts'
 import { checkUrl, denied, literalRefusal, type EgressRules } from './rules.ts'
 
 export interface EgressOptions {
@@ -57,6 +58,7 @@ export class Egress {
   readonly #dispatchers = new Map<string, Promise<Dispatcher>>()
   readonly #proxy: Proxy | undefined
   readonly #idleTimeout: number
+  readonly #memory = new ReceiveMemory()
   #closed = false
 
   constructor(
@@ -108,6 +110,7 @@ export class Egress {
         headersTimeout: method === 'GET' || method === 'HEAD' ? this.#idleTimeout : Math.max(this.#idleTimeout, longestStoring),
         bodyTimeout: this.#idleTimeout,
       },
+      this.#memory,
       signal,
     )
     return new Reply(home.registry, url, answer)
@@ -130,7 +133,7 @@ export class Egress {
   async #direct(home: Home): Promise<Dispatcher> {
     const { Agent, buildConnector } = await import('undici')
     const timeout = this.#options.connectTimeout ?? defaultConnectTimeout
-    return new Agent({ connect: connectorFor(home, this.#rules, this.#certificates[home.registry], timeout, buildConnector) })
+    return new Agent({ connect: connectorFor(home, this.#rules, this.#certificates[home.registry], timeout, this.#memory, buildConnector) })
   }
 
   async #proxied(home: Home, proxy: string, own: boolean): Promise<Dispatcher> {

@@ -30,9 +30,12 @@ export class Reply {
     return Number.isSafeInteger(length) ? length : undefined
   }
 
-  /** The body as it arrives; a reader that stops early ends the connection. */
-  stream(): AsyncIterable<Uint8Array> {
-    return this.#answer.body
+  /**
+   * The body as it arrives; a reader that stops early ends the connection.
+   * @param lent Whether the reader is done with a chunk when he asks for the next one: then its memory is used again.
+   */
+  stream(lent: boolean = false): AsyncIterable<Uint8Array> {
+    return lent ? this.#answer.body.lent() : this.#answer.body
   }
 
   /** The whole body. @throws RegistryError `ERR_BOX_LIMIT` where it is longer than `limit` bytes. */
@@ -60,7 +63,7 @@ export class Reply {
   async discard(): Promise<void> {
     let left = 64 * 1024
     try {
-      for await (const chunk of this.stream()) {
+      for await (const chunk of this.stream(true)) {
         left -= chunk.length
         if (left < 0) break
       }

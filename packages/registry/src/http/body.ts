@@ -10,11 +10,20 @@ export interface Flow {
   abort(reason: Error): void
 }
 
+/** The memory that the chunks are in. */
+export interface BodyMemory {
+  /** Takes back a chunk that nobody reads any more. */
+  giveBack(chunk: Uint8Array): void
+  /** The same bytes in memory that stays as it is when the chunk is given back. */
+  kept(chunk: Uint8Array): Uint8Array
+}
+
 /**
  * The bytes of a message as they arrive. They are read once, by iterating. Unlike a Node stream it gives every byte that arrived before it tells that the
  * connection broke.
  */
 export class Body implements AsyncIterable<Uint8Array> {
+  readonly #memory: BodyMemory | undefined
   readonly #queue: Uint8Array[] = []
   #waiting = 0
   #outcome: 'open' | 'complete' | { readonly reason: unknown } = 'open'
@@ -22,6 +31,11 @@ export class Body implements AsyncIterable<Uint8Array> {
   #wake: (() => void) | undefined
   /** Called once, when nothing more comes. */
   onEnd: () => void = () => undefined
+
+  /** @param memory Where the chunks are in memory that is used again. */
+  constructor(memory?: BodyMemory) {
+    this.#memory = memory
+  }
 
   start(flow: Flow): void {
     // A request may be started anew on another connection; one that was given up meanwhile is not.
@@ -53,7 +67,13 @@ export class Body implements AsyncIterable<Uint8Array> {
     this.#queue.length = 0
   }
 
+  /** The chunks. Their memory is the reader's. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
+    for await (const chunk of this.lent()) yield this.#memory?.kept(chunk) ?? chunk
+  }
+
+  /** The chunks, whose memory is used again: a chunk is the reader's until he asks for the next one. */
+  async *lent(): AsyncGenerator<Uint8Array, void, void> {
     try {
       while (true) {
         const chunk = this.#queue.shift()
@@ -61,6 +81,7 @@ export class Body implements AsyncIterable<Uint8Array> {
           this.#waiting -= chunk.length
           if (this.#waiting <= lowWater && this.#flow?.paused === true) this.#flow.resume()
           yield chunk
+          this.#memory?.giveBack(chunk)
         } else if (this.#outcome === 'complete') return
         else if (this.#outcome === 'open') await this.#more()
         else throw this.#outcome.reason

@@ -5,7 +5,7 @@ import type { Repository } from '../client/repository.ts'
 import type { RetryPolicy } from '../http/retry.ts'
 import { Progress, type Emit } from './events.ts'
 import type { KeptUploads } from './kept-uploads.ts'
-import type { Opened, Origin } from './origin.ts'
+import type { Opened, OpenOptions, Origin } from './origin.ts'
 import { documentOf, RepositoryOrigin } from './origins.ts'
 import { receive } from './receive.ts'
 import { send } from './send.ts'
@@ -112,7 +112,7 @@ class Bytes implements Origin {
     return Promise.resolve(this.#bytes)
   }
 
-  open(_descriptor: Descriptor, start: number): Promise<Opened> {
+  open(_descriptor: Descriptor, { start }: OpenOptions): Promise<Opened> {
     const bytes = this.#bytes
     async function* stream(): AsyncGenerator<Uint8Array, void, void> {
       yield bytes.subarray(start)

@@ -1,6 +1,6 @@
 import { BoxError, type Descriptor, type Digest } from '@box/core'
 import { isDigest } from '@box/oci'
-import type { Opened, Origin } from './origin.ts'
+import type { Opened, OpenOptions, Origin } from './origin.ts'
 import type { BoundPolicy, RepositoryOrigin } from './origins.ts'
 
 /** A place that has a copy of a registry's repositories: a registry, or a path in one that their paths are put behind. */
@@ -53,9 +53,10 @@ export class MirroredOrigin implements Origin {
     return this.#found(descriptor, await this.#first(true, signal, async ({ origin }) => await origin.document(descriptor, signal)))
   }
 
-  async open(descriptor: Descriptor, start: number, _validator: string | undefined, signal: AbortSignal): Promise<Opened> {
+  async open(descriptor: Descriptor, options: OpenOptions): Promise<Opened> {
     // Another place has another entity tag for the same content: none is shown.
-    const opened = await this.#first(true, signal, async ({ origin }) => await origin.open(descriptor, start, undefined, signal))
+    const part = { ...options, validator: undefined }
+    const opened = await this.#first(true, options.signal, async ({ origin }) => await origin.open(descriptor, part))
     return { ...this.#found(descriptor, opened), validator: undefined }
   }
 

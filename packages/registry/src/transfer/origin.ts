@@ -9,6 +9,16 @@ export interface Opened {
   readonly validator?: string | undefined
 }
 
+/** From where on a blob is read, and how. */
+export interface OpenOptions {
+  readonly start: number
+  /** What an earlier part came with. */
+  readonly validator?: string | undefined
+  /** Whether the reader is done with a chunk when he asks for the next one, so that its memory may be used again. Default `false`: it is the reader's. */
+  readonly lent?: boolean | undefined
+  readonly signal: AbortSignal
+}
+
 /** What a graph copy reads from: a repository, or any image source. */
 export interface Origin {
   /** For messages. */
@@ -16,5 +26,5 @@ export interface Origin {
   resolve(name: string, signal: AbortSignal): Promise<Descriptor | undefined>
   /** The whole of a manifest or index. Whoever parses it checks it against its descriptor. */
   document(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>
-  open(descriptor: Descriptor, start: number, validator: string | undefined, signal: AbortSignal): Promise<Opened>
+  open(descriptor: Descriptor, options: OpenOptions): Promise<Opened>
 }

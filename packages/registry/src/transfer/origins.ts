@@ -3,7 +3,7 @@ import { isDigest, type ImageDocument } from '@box/oci'
 import { openBlob, openForeign } from '../client/blobs.ts'
 import { getManifest, manifestLimit, type RawManifest } from '../client/manifests.ts'
 import type { Repository } from '../client/repository.ts'
-import type { Opened, Origin } from './origin.ts'
+import type { Opened, OpenOptions, Origin } from './origin.ts'
 
 /** What is asked before an image of a registry is used. It refuses by throwing. */
 export type Policy = (
@@ -54,13 +54,13 @@ export class RepositoryOrigin implements Origin {
     return manifest.bytes
   }
 
-  async open(descriptor: Descriptor, start: number, validator: string | undefined, signal: AbortSignal): Promise<Opened> {
+  async open(descriptor: Descriptor, options: OpenOptions): Promise<Opened> {
     try {
-      return await openBlob(this.repository, descriptor, start, validator, signal)
+      return await openBlob(this.repository, descriptor, options)
     } catch (thrown) {
       const elsewhere = this.#foreign && (descriptor.urls ?? []).length > 0
       if (!elsewhere || !(thrown instanceof BoxError) || thrown.code !== 'ERR_BOX_BLOB_ABSENT') throw thrown
-      return await openForeign(this.repository, descriptor, start, validator, signal)
+      return await openForeign(this.repository, descriptor, options)
     }
   }
 }
@@ -82,7 +82,7 @@ export class SourceOrigin implements Origin {
     return await documentOf(this.#source, descriptor, signal)
   }
 
-  open(descriptor: Descriptor, start: number, _validator: string | undefined, signal: AbortSignal): Promise<Opened> {
+  open(descriptor: Descriptor, { start, signal }: OpenOptions): Promise<Opened> {
     const stream = this.#source.read(descriptor.digest, start === 0 ? { signal } : { range: { start }, signal })
     return Promise.resolve({ start, stream })
   }

@@ -7,6 +7,8 @@ export interface ReadOptions {
   readonly start: number
   readonly retry: RetryPolicy
   readonly signal: AbortSignal
+  /** Whether the reader is done with a chunk when he asks for the next one: then its memory is used again. */
+  readonly lent?: boolean
   /** Called where the source begins at 0 again though more was asked for. Without it, what is known already is read and left out. */
   readonly onRestart?: (() => Promise<void>) | undefined
 }
@@ -19,14 +21,14 @@ export const progressAtLeast: number = 64 * 1024
  * @throws BoxError `ERR_BOX_SIZE_MISMATCH` as soon as more comes than the descriptor says, or less has come.
  */
 export async function* readBlob(origin: Origin, descriptor: Descriptor, options: ReadOptions): AsyncGenerator<Uint8Array, void, void> {
-  const { retry, signal, onRestart } = options
+  const { retry, signal, lent, onRestart } = options
   let position = options.start
   let validator: string | undefined
   let attempt = 0
   let counted = position
   while (position < descriptor.size || (descriptor.size === 0 && attempt === 0)) {
     attempt += 1
-    const opened = await origin.open(descriptor, position, validator, signal)
+    const opened = await origin.open(descriptor, { start: position, validator, lent, signal })
     validator = opened.validator
     try {
       if (opened.start < position && onRestart !== undefined) {

@@ -68,7 +68,7 @@ async function pump(
     restarted = true
   }
   progress.tell('started', done)
-  for await (const chunk of readBlob(origin, descriptor, { start, retry, signal, onRestart })) {
+  for await (const chunk of readBlob(origin, descriptor, { start, retry, signal, lent: true, onRestart })) {
     await writer.write(chunk)
     done += chunk.length
     progress.moved(done)

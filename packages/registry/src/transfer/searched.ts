@@ -1,5 +1,5 @@
 import { BoxError, type Descriptor } from '@box/core'
-import type { Opened, Origin } from './origin.ts'
+import type { Opened, OpenOptions, Origin } from './origin.ts'
 import type { BoundPolicy } from './origins.ts'
 
 /** One of the repositories that a short name may mean. */
@@ -67,8 +67,8 @@ export class SearchedOrigin implements Origin {
     return this.#origin().document(descriptor, signal)
   }
 
-  open(descriptor: Descriptor, start: number, validator: string | undefined, signal: AbortSignal): Promise<Opened> {
-    return this.#origin().open(descriptor, start, validator, signal)
+  open(descriptor: Descriptor, options: OpenOptions): Promise<Opened> {
+    return this.#origin().open(descriptor, options)
   }
 
   #origin(): Origin {

@@ -2,6 +2,7 @@ import dns from 'node:dns'
 import { connect } from 'node:net'
 import { connectorFor } from '../../src/egress/connector.ts'
 import { Allowance } from '../../src/egress/allowance.ts'
+import { ReceiveMemory } from '../../src/egress/receive-memory.ts'
 import { homeOf } from '../../src/egress/home.ts'
 import { Attack, failure, manifestType } from '../fixtures/attack.ts'
 import { Memory } from '../fixtures/memory.ts'
@@ -122,7 +123,7 @@ describe('a name leads no further than the address that it stands for', () => {
       // A connection that is elsewhere than the lookup said: it is there, and is ended before a byte is sent.
       const socket = connect(attack.victim.port, '127.0.0.1')
       await new Promise((resolve) => socket.once('connect', resolve))
-      const connector = connectorFor(home, rules, undefined, 1000, () => (_, callback) => callback(null, socket))
+      const connector = connectorFor(home, rules, undefined, 1000, new ReceiveMemory(), () => (_, callback) => callback(null, socket))
       const outcome = await new Promise((resolve) =>
         connector({ hostname: url.hostname, host: url.host, protocol: url.protocol, port: '443' }, (...[error]) => resolve(error)),
       )
