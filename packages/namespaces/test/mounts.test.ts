@@ -284,6 +284,12 @@ asRoot('what is mounted', () => {
     })
   })
 
+  test('a sysfs of a network namespace of the caller’s is the caller’s, wherever it is mounted', async () => {
+    const mounts: readonly Mount[] = [{ type: 'sysfs', target: '/mnt', readOnly: true }]
+    const { stdout, error } = await asOrdinaryUser(['stat', '-f', '-c', '%T', '/mnt'], { namespaces: ['user', 'mount'], mounts })
+    expect({ stdout, error }).toEqual({ stdout: 'sysfs\n', error: undefined })
+  })
+
   test('an ordinary user mounts an overlay in its user namespace', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'box-overlay-'))
     try {

@@ -117,7 +117,7 @@ impl Child<'_> {
             Step::Propagation(flags) => mount::propagate(flags),
             Step::Root { slot, source } => {
                 let source = self.source(slot, source)?;
-                self.root = Some(Root { folder: mount::attach_root(source)?, own: Own::default() });
+                self.root = Some(Root { folder: mount::attach_root(source)?, own: Own::default(), interfaces: Vec::new() });
                 Ok(())
             }
             Step::Mount { options, attributes, propagation, kind, target, ref parameters } => {
@@ -156,10 +156,14 @@ impl Child<'_> {
             }
             Step::Link { value, path } => device::link(self.places()?, value, path),
             Step::Pivot => mount::pivot(self.root()?),
-            Step::ReadOnly(path) => mount::read_only(self.root()?, path),
+            Step::ReadOnly(path) => {
+                self.root()?;
+                mount::read_only(self.places()?, path)
+            }
             Step::Mask(path) => {
                 let mut empty = self.empty.take();
-                let result = mount::mask(self.root()?, path, &mut empty);
+                self.root()?;
+                let result = mount::mask(self.places()?, path, &mut empty);
                 self.empty = empty;
                 result
             }
@@ -183,7 +187,7 @@ impl Child<'_> {
         if self.root.is_none() {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let folder = rustix::fs::openat(CWD, c"/", flags, Mode::empty()).call("open")?;
-            self.root = Some(Root { folder: Tree::Made(folder), own: Own::default() });
+            self.root = Some(Root { folder: Tree::Made(folder), own: Own::default(), interfaces: Vec::new() });
         }
         self.root.as_mut().ok_or(Errno::BADF).call("open")
     }

@@ -1,10 +1,10 @@
 //! Mounts, by descriptor from the source to the place.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use box_plan::{mount_options, slot};
-use rustix::fs::{CWD, FileType, OFlags, fstat};
+use rustix::fs::{AtFlags, CWD, FileType, OFlags, StatxFlags, fstat};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
@@ -51,6 +51,8 @@ pub struct Root {
     pub folder: Tree,
     /// The last of the folders that are this plan's own.
     pub own: Own,
+    /// The kernel's interfaces that this plan has mounted.
+    pub interfaces: Vec<Interface>,
 }
 
 /// A mount that can be attached.
@@ -113,7 +115,8 @@ pub fn mount_new(
     let tree = match new_tree(kind, parameters, settings.attributes) {
         Err(stop) if settings.options & mount_options::OR_BIND != 0 && stop.errno == Errno::PERM.raw_os_error() => {
             let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
-            let tree = open_tree(CWD, target, flags).call_at("open_tree", target)?;
+            let source = if kind == c"mqueue" { c"/dev/mqueue" } else { c"/sys" };
+            let tree = open_tree(CWD, source, flags).call_at("open_tree", source)?;
             sys::mount_setattr(&tree, true, settings.attributes, 0).call("mount_setattr")?;
             tree
         }
@@ -126,6 +129,7 @@ pub fn mount_new(
     attach(&tree, &place.call_at("openat2", target)?, target)?;
     match kind.to_bytes() {
         b"devpts" => return Ok(Some(tree)),
+        b"proc" | b"sysfs" => root.interfaces.push(Interface::new(target, tree)),
         b"tmpfs" => root.own.made(target, tree).call_at("fstat", target)?,
         _ => {}
     }
@@ -210,33 +214,38 @@ pub fn set_attributes(root: BorrowedFd<'_>, target: &CStr, settings: Settings) -
 }
 
 /// Makes a path read-only, by a mount of itself. A path that is not there is passed over.
-pub fn read_only(root: BorrowedFd<'_>, target: &CStr) -> Result<()> {
-    let Some(place) = existing(root, target)? else { return Ok(()) };
+pub fn read_only(root: &mut Root, target: &CStr) -> Result<()> {
     let flags =
         OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH | OpenTreeFlags::AT_RECURSIVE;
-    let tree = open_tree(&place, c"", flags).call_at("open_tree", target)?;
-    sys::mount_setattr(&tree, true, u64::from(MountAttrFlags::MOUNT_ATTR_RDONLY.bits()), 0).call_at("mount_setattr", target)?;
-    attach(&tree, &place, target)
+    for place in existing(root, target)? {
+        let tree = open_tree(&place, c"", flags).call_at("open_tree", target)?;
+        sys::mount_setattr(&tree, true, u64::from(MountAttrFlags::MOUNT_ATTR_RDONLY.bits()), 0).call_at("mount_setattr", target)?;
+        attach(&tree, &place, target)?;
+    }
+    Ok(())
 }
 
 /// Hides a path. `empty` keeps the folder that hides folders, from one call to the next.
-pub fn mask(root: BorrowedFd<'_>, target: &CStr, empty: &mut Option<OwnedFd>) -> Result<()> {
-    let Some(place) = existing(root, target)? else { return Ok(()) };
-    if kind_of(&place).call_at("fstat", target)? == Kind::File {
+pub fn mask(root: &mut Root, target: &CStr, empty: &mut Option<OwnedFd>) -> Result<()> {
+    existing(root, target)?.iter().try_for_each(|place| mask_place(root.folder.as_fd(), place, target, empty))
+}
+
+fn mask_place(root: BorrowedFd<'_>, place: &OwnedFd, target: &CStr, empty: &mut Option<OwnedFd>) -> Result<()> {
+    if kind_of(place).call_at("fstat", target)? == Kind::File {
         let null = null_device(root)?;
-        return attach(&null, &place, target);
+        return attach(&null, place, target);
     }
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     if let Some(first) = empty {
         let tree = open_tree(&*first, c"", flags).call_at("open_tree", target)?;
-        return attach(&tree, &place, target);
+        return attach(&tree, place, target);
     }
     let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY
         | MountAttrFlags::MOUNT_ATTR_NOSUID
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let tree = new_tree(c"tmpfs", &[(c"nr_inodes", c"1"), (c"mode", c"0755")], u64::from(attributes.bits()))?;
-    attach(&tree, &place, target)?;
+    attach(&tree, place, target)?;
     *empty = Some(tree);
     Ok(())
 }
@@ -252,10 +261,60 @@ fn null_device(root: BorrowedFd<'_>) -> Result<OwnedFd> {
     if right { Ok(tree) } else { Err(refused("ERR_BOX_STATE", path)) }
 }
 
-fn existing(root: BorrowedFd<'_>, target: &CStr) -> Result<Option<OwnedFd>> {
-    match resolve::open(root, target, OFlags::PATH) {
+/// The kernel's own interface at some place: what it is hidden by must be found in it wherever its folder is by now, for that can be
+/// exchanged by who has the root's folder from elsewhere. A mount goes where its folder goes.
+pub struct Interface {
+    target: Vec<u8>,
+    mount: OwnedFd,
+    /// Whether its path leads to something else: what lies over it, or what its folder was exchanged for.
+    covered: Option<bool>,
+}
+
+impl Interface {
+    fn new(target: &CStr, mount: OwnedFd) -> Self {
+        Self { target: target.to_bytes().to_vec(), mount, covered: None }
+    }
+
+    /// The path below it.
+    fn below(&self, target: &CStr) -> Option<CString> {
+        let rest = target.to_bytes().strip_prefix(self.target.as_slice())?;
+        CString::new(rest.strip_prefix(b"/")?).ok().filter(|rest| !rest.is_empty())
+    }
+
+    fn is_covered(&mut self, root: BorrowedFd<'_>) -> bool {
+        let mount_id = |folder: BorrowedFd<'_>, path: &[u8], flags| {
+            let path = CString::new(path).ok()?;
+            rustix::fs::statx(folder, path, flags, StatxFlags::MNT_ID).ok().map(|status| status.stx_mnt_id)
+        };
+        *self.covered.get_or_insert_with(|| {
+            let own = mount_id(self.mount.as_fd(), b"", AtFlags::EMPTY_PATH);
+            let slashes = self.target.iter().take_while(|byte| **byte == b'/').count();
+            let by_path = mount_id(root, self.target.get(slashes..).unwrap_or_default(), AtFlags::SYMLINK_NOFOLLOW);
+            own.is_none() || own != by_path
+        })
+    }
+}
+
+/// What there is at a path to be hidden or protected: in the interface that this plan has mounted there, and by the path where that leads
+/// elsewhere.
+fn existing(root: &mut Root, target: &CStr) -> Result<Vec<OwnedFd>> {
+    let Root { folder, interfaces, .. } = root;
+    let mut places = Vec::with_capacity(1);
+    let interface = interfaces.iter_mut().rev().find_map(|interface| interface.below(target).map(|rest| (interface, rest)));
+    if let Some((interface, rest)) = interface {
+        places.extend(if_there(interface.mount.as_fd(), &rest).call_at("openat2", target)?);
+        if !interface.is_covered(folder.as_fd()) {
+            return Ok(places);
+        }
+    }
+    places.extend(if_there(folder.as_fd(), target).call_at("openat2", target)?);
+    Ok(places)
+}
+
+fn if_there(root: BorrowedFd<'_>, path: &CStr) -> rustix::io::Result<Option<OwnedFd>> {
+    match resolve::open(root, path, OFlags::PATH) {
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
-        result => result.call_at("openat2", target).map(Some),
+        result => result.map(Some),
     }
 }
 
