@@ -268,6 +268,18 @@ export interface GroupAlarmEvent {
   count: number
 }
 
+/** How far a group was made. */
+export interface GroupMade {
+  /** This process is in other groups than was said: nothing was made. */
+  elsewhere: boolean
+  /** How many of the folders were made. */
+  folders: number
+  /** Why the next folder was not made: the error's name. */
+  errno?: string
+  /** How many of the files were written. */
+  written: number
+}
+
 /** Gives a filter's listener to the program that listens at a unix socket, with a state in front. */
 export declare function handOverListener(fd: number, path: string, state: string): Promise<void>
 
@@ -414,6 +426,12 @@ export interface LayerResult {
 
 /** All namespaces that the caller can see. */
 export declare function listNamespaces(): Promise<Array<NamespaceEntry>>
+
+/**
+ * Makes the folders of a group and writes files in them, in their order, each with the value of its place in the other list. Stops at the first that
+ * is refused. `own` is what /proc/self/cgroup said when the folders were chosen, where it may say something else by now.
+ */
+export declare function makeGroup(folders: Array<string>, files: Array<string>, values: Array<string>, own?: string | undefined | null): Promise<GroupMade>
 
 /** Makes a pipe(7) of 1 MiB, or of what the system allows. */
 export declare function makePipe(): Pipe
@@ -606,6 +624,9 @@ export declare function readImageFiles(layers: Array<LayerFile>): Promise<ImageF
 /** Opens the user namespace that a namespace belongs to, or (`parent`) the one above it, where the caller may see that. The caller closes it. */
 export declare function relatedNamespace(fd: number, which: 'owner' | 'parent'): number | null
 
+/** Removes folders of groups, in their order, as long as nothing is in them. Gives how many are gone. */
+export declare function removeGroups(folders: Array<string>): Promise<number>
+
 /**
  * Removes what `name` is in a folder, and all below it; follows nothing, crosses folders that deny their owner, and is content where
  * nothing is there. `name` is one component.
@@ -742,6 +763,3 @@ export declare function waitForEnds(pids: Array<number>, atMost: number): Promis
  * files of all ids that it maps can be read, made and given away.
  */
 export declare function within<Value>(fd: number, call: () => Value): Value
-
-/** Writes files of groups, in their order, each with the value of its place in the other list. Stops at the first that fails; gives how many were written. */
-export declare function writeGroupFiles(paths: Array<string>, values: Array<string>): number

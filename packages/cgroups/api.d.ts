@@ -53,6 +53,33 @@ export declare function pressureAlarms({ v2, v1 }: Places, triggers: readonly (P
  */
 export declare function setAlarms(alarms: readonly Alarm[], tell: (event: CgroupEvent | undefined) => void): (() => void) | undefined;
 
+// apply.d.ts
+import type { Places } from './places.ts';
+import { type ControllerWrites, type Write } from './writes.ts';
+/**
+ * Makes sure that the kernel has the files of limits, before a group is made.
+ * @param referenceOf Finds a group of the same hierarchy, which is only looked for where a file was not seen; where there is none it is seen
+ *   when they are written.
+ * @throws BoxError `ERR_BOX_CGROUP_UNSUPPORTED`.
+ */
+export declare function checkFiles({ version, writes }: ControllerWrites, referenceOf: () => string | undefined): void;
+/** A write, and the folder of the group in the hierarchy that it is for. */
+export interface PlacedWrite {
+    readonly folder: string;
+    readonly one: Write;
+}
+export declare function placed(places: Places, compiled: readonly ControllerWrites[]): PlacedWrite[];
+/** Writes a limit of a group that was just made. Nothing is charged to it yet, so nothing waits. */
+export declare function writeNow({ folder, one }: PlacedWrite): void;
+/**
+ * Changes the limits of a group in use: all of them, or none. The kernel refuses some values until a second file is written (v1 `memsw` below
+ * `limit`, a quota below the burst), in an order that depends on the values there: what was refused as invalid is written again after the others
+ * of its controller.
+ *
+ * @param last Is called when all is written; if it throws, everything is put back too.
+ */
+export declare function applyAll(places: Places, compiled: readonly ControllerWrites[], last: () => void): Promise<void>;
+
 // cgroup.d.ts
 import { type CgroupTarget } from '@box/core';
 import type { PressureLevel, PressureTrigger } from './alarms.ts';
@@ -347,6 +374,8 @@ export declare function pathOf({ mountPoint, root }: Hierarchy, folder: string):
 export declare function hierarchyOf({ v2, v1 }: Hierarchies, folder: string): Hierarchy | undefined;
 
 // hierarchies/host.d.ts
+import { type GroupMade } from '@box/native';
+import type { PlacedWrite } from '../apply.ts';
 import { type Hierarchies, type Hierarchy } from './find.ts';
 import { type Membership } from './membership.ts';
 /** What the functions of this package need to know of the machine. */
@@ -354,10 +383,21 @@ export interface Host {
     readonly hierarchies: Hierarchies;
     /** The groups of a process, as in /proc/PID/cgroup. */
     memberships(pid: number | 'self'): readonly Membership[];
+    /** This process's groups, read now. */
+    own(): OwnGroups;
+    /** As they were read last. */
+    lastOwn(): OwnGroups | undefined;
     /** Makes sure that a folder is a group of that hierarchy. @throws BoxError. */
     checkFolder(hierarchy: Hierarchy, folder: string): void;
     makeFolder(path: string): void;
     removeFolder(path: string): void;
+    /** Makes the folders of a group and writes its files, in their order, up to what is refused; nothing where this process is not in the groups that are `expected`. */
+    makeGroup(folders: readonly string[], writes: readonly PlacedWrite[], expected?: OwnGroups): Promise<GroupMade>;
+}
+/** What /proc/self/cgroup says. */
+export interface OwnGroups {
+    readonly text: string;
+    readonly memberships: readonly Membership[];
 }
 /**
  * This machine. The mount table is read once: hierarchies stay where they are while a process runs, and the table is long where there are
@@ -843,3 +883,24 @@ export declare class Scope {
 }
 /** As systemd-escape(1): what a unit's name cannot hold is written by its number. */
 export declare function unitName(name: string): string;
+
+// writes.d.ts
+import { BoxError } from '@box/core';
+/** One write that a limit becomes: data, so that it can be looked at before anything is made. */
+export interface Write {
+    readonly file: string;
+    readonly value: string;
+    /** The option that asked for it, for errors. */
+    readonly field: string;
+    /** What to write where the kernel has no such file. */
+    readonly otherwise?: Write;
+    /** Left out where the kernel has no such file. */
+    readonly optional?: boolean;
+}
+/** The writes of one controller, in the hierarchy that has it. */
+export interface ControllerWrites {
+    readonly controller: string;
+    readonly version: 1 | 2;
+    readonly writes: readonly Write[];
+}
+export declare function unsupported(field: string, why: string, hint?: string): BoxError;

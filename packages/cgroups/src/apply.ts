@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { native } from '@box/native'
 import { errnoOf, read, systemError, write, writeSlowly } from './files.ts'
 import type { Places } from './places.ts'
 import { unsupported, type ControllerWrites, type Write } from './writes.ts'
@@ -29,27 +28,26 @@ export function checkFiles({ version, writes }: ControllerWrites, referenceOf: (
   }
 }
 
-/**
- * Writes the limits of a group that was just made. Nothing is charged to it yet, so nothing waits. All by one call of the core, up to a write that
- * fails: what that means is decided here.
- */
-export function applyNow(places: Places, compiled: readonly ControllerWrites[]): void {
-  const writes = compiled.flatMap((it) => {
+/** A write, and the folder of the group in the hierarchy that it is for. */
+export interface PlacedWrite {
+  readonly folder: string
+  readonly one: Write
+}
+
+export function placed(places: Places, compiled: readonly ControllerWrites[]): PlacedWrite[] {
+  return compiled.flatMap((it) => {
     const folder = folderFor(places, it)
     return it.writes.map((one) => ({ folder, one }))
   })
-  const paths = writes.map(({ folder, one }) => `${folder}/${one.file}`)
-  const values = writes.map(({ one }) => one.value)
-  const written = writes.length > 1 ? native().writeGroupFiles(paths, values) : 0
-  for (const { folder, one } of writes.slice(written)) writeNow(folder, one)
 }
 
-function writeNow(folder: string, one: Write): void {
+/** Writes a limit of a group that was just made. Nothing is charged to it yet, so nothing waits. */
+export function writeNow({ folder, one }: PlacedWrite): void {
   try {
     write(folder, one.file, one.value)
   } catch (error) {
     const next = instead(one, error, folder)
-    if (next !== undefined) writeNow(folder, next)
+    if (next !== undefined) writeNow({ folder, one: next })
   }
 }
 

@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { BoxError, refuseUnknownOptions, type CgroupTarget } from '@box/core'
+import { native } from '@box/native'
 import { applyAll } from './apply.ts'
 import { checkLimits } from './check.ts'
 import { compile } from './compile.ts'
@@ -107,7 +108,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
         const unit = temporary ? markName(checkName(name), thisProcess()) : checkName(name)
         ;[scope, above] = await Scope.start(host, unit, checked, systemd === true ? {} : systemd)
       }
-      const places = createPlaces(host, name, checked, { parent: above, controllers, temporary, moveSelf })
+      const places = await createPlaces(host, name, checked, { parent: above, controllers, temporary, moveSelf })
       const group = new Cgroup(host, places, 'owner')
       group.#scope = scope
       scope = undefined
@@ -337,8 +338,9 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
       this.#devices?.close()
       return
     }
-    // A group that nothing is in any more, as most are, is removed without a look into it.
-    if (!tryRemove(this.#places)) {
+    // A group that nothing is in any more, as most are, is removed without a look into it, and without the event loop.
+    const folders = foldersOf(this.#places).toReversed()
+    if ((await native().removeGroups(folders)) < folders.length && !tryRemove(this.#places)) {
       if (processesAt(this.#places).has(process.pid)) {
         await killAll(this.#places)
         await leave(this.#places)

@@ -1,14 +1,15 @@
 import { existsSync } from 'node:fs'
 import { BoxError } from '@box/core'
-import { applyNow, checkFiles } from './apply.ts'
+import { checkFiles, placed, type PlacedWrite, writeNow } from './apply.ts'
 import type { CheckedLimits } from './checked.ts'
 import { compile, type Where } from './compile.ts'
 import { enableControllers } from './enable.ts'
-import { errnoOf, groupsBelow, read, systemError, write } from './files.ts'
+import { groupsBelow, read, systemError, write } from './files.ts'
 import { folderOf, type Hierarchy } from './hierarchies/find.ts'
-import { controllersOf, memberFolder, type Host } from './hierarchies/host.ts'
+import { controllersOf, memberFolder, type Host, type OwnGroups } from './hierarchies/host.ts'
+import type { Membership } from './hierarchies/membership.ts'
 import { checkName, markName, thisProcess } from './names.ts'
-import { canonical, type Places } from './places.ts'
+import { canonical, foldersOf, type Places } from './places.ts'
 import { unsupported, type ControllerWrites } from './writes.ts'
 
 /** The controllers that a group gets besides those that its limits need, where the host has them. */
@@ -22,9 +23,29 @@ export interface CreateOptions {
 }
 
 /** Makes a group and writes its limits; on any error what was made is removed again. */
-export function createPlaces(host: Host, name: string, checked: CheckedLimits, options: CreateOptions): Places {
+export async function createPlaces(host: Host, name: string, checked: CheckedLimits, options: CreateOptions): Promise<Places> {
   const folderName = options.temporary ? markName(checkName(name), thisProcess()) : checkName(name)
-  const site = siteOf(host, options.parent)
+  const known = host.lastOwn()
+  const expected = known && draftAsBefore(host, known, folderName, checked, options)
+  if (expected !== undefined && (await make(host, expected, known))) return expected.places
+  const drafted = draft(host, host.own(), folderName, checked, options)
+  const { site, places } = drafted
+  if (site.v2 !== undefined && places.controllers.size > 0)
+    enable(host, site.v2.own, site.v2.parent, [...places.controllers], options.moveSelf)
+  await make(host, drafted)
+  return places
+}
+
+/** What is done for a group, before anything of it is made. */
+interface Draft {
+  readonly site: Site
+  readonly places: Places
+  readonly folders: readonly string[]
+  readonly writes: readonly PlacedWrite[]
+}
+
+function draft(host: Host, own: OwnGroups, folderName: string, checked: CheckedLimits, options: CreateOptions): Draft {
+  const site = siteOf(host, own.memberships, options.parent)
   const compiled = compile(checked, site.where)
   if (checked.network !== undefined && site.v2 === undefined) throw unsupported('network', 'the group would be in no v2 hierarchy')
   const asked = [...compiled.map((it) => it.controller), ...(options.controllers ?? [])]
@@ -36,15 +57,46 @@ export function createPlaces(host: Host, name: string, checked: CheckedLimits, o
 
   for (const it of compiled) checkFiles(it, () => referenceOf(site, it))
 
-  const made: string[] = []
+  const { places, seeds } = placesIn(host, site, folderName, needed)
+  return { site, places, folders: foldersOf(places), writes: [...seeds, ...placed(places, compiled)] }
+}
+
+/** By the groups that this process was in before; undefined where that does not do: they are read again then. */
+function draftAsBefore(host: Host, known: OwnGroups, ...rest: [string, CheckedLimits, CreateOptions]): Draft | undefined {
   try {
-    const places = make(host, site, folderName, needed, options.moveSelf, made)
-    applyNow(places, compiled)
-    return places
+    const drafted = draft(host, known, ...rest)
+    // Nothing is enabled above a group by what was true before.
+    return drafted.places.controllers.size === 0 ? drafted : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Gives false, and has made nothing, where this process is not in the groups any more that were `expected`. */
+async function make(host: Host, { folders, writes }: Draft, expected?: OwnGroups): Promise<boolean> {
+  const made = await host.makeGroup(folders, writes, expected)
+  if (made.elsewhere) return false
+  try {
+    const refused = folders[made.folders]
+    if (refused !== undefined) throw refusal(refused, made.errno)
+    for (const one of writes.slice(made.written)) writeNow(one)
+    return true
   } catch (error) {
-    for (const folder of made.toReversed()) host.removeFolder(folder)
+    for (const folder of folders.slice(0, made.folders).toReversed()) host.removeFolder(folder)
     throw error
   }
+}
+
+function refusal(folder: string, errno = 'EIO'): BoxError {
+  if (errno === 'EEXIST')
+    return new BoxError('ERR_BOX_CGROUP_EXISTS', `${folder} exists and was made by someone else`, {
+      syscall: 'mkdir',
+      errno,
+      path: folder,
+      hint: 'choose another name, or `temporary: true` for a name of its own',
+    })
+  const hint = 'groups are made as root, or below a group that was delegated to the user'
+  return systemError(`The cgroup ${folder} cannot be made`, { code: errno }, 'mkdir', folder, hint)
 }
 
 /**
@@ -52,7 +104,7 @@ export function createPlaces(host: Host, name: string, checked: CheckedLimits, o
  * @throws BoxError `ERR_BOX_NOT_FOUND` where no hierarchy has it.
  */
 export function openPlaces(host: Host, name: string, parent: CreateOptions['parent']): Places {
-  const site = siteOf(host, parent)
+  const site = siteOf(host, host.memberships('self'), parent)
   const folderIn = (hierarchy: Hierarchy, above: string): string | undefined => {
     const folder = `${above}/${checkName(name)}`
     if (!existsSync(folder)) return undefined
@@ -78,8 +130,7 @@ interface Site {
   readonly where: Where
 }
 
-function siteOf(host: Host, parent: CreateOptions['parent']): Site {
-  const own = host.memberships('self')
+function siteOf(host: Host, own: readonly Membership[], parent: CreateOptions['parent']): Site {
   const parentIn = (hierarchy: Hierarchy): string | undefined => {
     if (parent === undefined) return homeOf(memberFolder(hierarchy, own))
     if (typeof parent === 'string') return folderOf(hierarchy, checkPath(parent))
@@ -137,60 +188,30 @@ function checkPath(path: string): string {
   throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${JSON.stringify(path)} is not a cgroup: expected a path such as '/user.slice/app'`)
 }
 
-function make(host: Host, site: Site, name: string, needed: ReadonlySet<string>, moveSelf: boolean, made: string[]): Places {
+/** Where the folders of a group go, and what those of v1's cpuset begin with. */
+function placesIn(host: Host, site: Site, name: string, needed: ReadonlySet<string>): { places: Places; seeds: PlacedWrite[] } {
   const unified = new Set([...needed].filter((it) => site.where(it) === 2 && it !== 'cgroup'))
   const v1 = new Map<string, string>()
-  let v2: string | undefined
-  if (site.v2 !== undefined) {
-    const { hierarchy, parent, own } = site.v2
-    host.checkFolder(hierarchy, parent)
-    if (unified.size > 0) enable(host, own, parent, [...unified], moveSelf)
-    v2 = makeGroup(host, parent, name, made)
-  }
+  const seeds: PlacedWrite[] = []
+  if (site.v2 !== undefined) host.checkFolder(site.v2.hierarchy, site.v2.parent)
   for (const controller of needed) {
     const place = site.v1.get(controller)
-    if (place === undefined) continue
+    if (place === undefined || v1.has(controller)) continue
     const folder = `${place.parent}/${name}`
-    if (!made.includes(folder)) {
-      host.checkFolder(place.hierarchy, place.parent)
-      makeGroup(host, place.parent, name, made)
-      if (place.hierarchy.controllers.includes('cpuset')) seedCpuset(place.parent, folder)
-    }
+    host.checkFolder(place.hierarchy, place.parent)
+    if (place.hierarchy.controllers.includes('cpuset')) seeds.push(...cpusetOf(place.parent, folder))
     for (const other of place.hierarchy.controllers) v1.set(canonical(other), folder)
   }
-  return { v2, v1, controllers: unified, top: false }
-}
-
-function makeGroup(host: Host, parent: string, name: string, made: string[]): string {
-  const folder = `${parent}/${name}`
-  try {
-    host.makeFolder(folder)
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST')
-      throw new BoxError('ERR_BOX_CGROUP_EXISTS', `${folder} exists and was made by someone else`, {
-        syscall: 'mkdir',
-        errno: 'EEXIST',
-        path: folder,
-        hint: 'choose another name, or `temporary: true` for a name of its own',
-      })
-    throw systemError(
-      `The cgroup ${folder} cannot be made`,
-      error,
-      'mkdir',
-      folder,
-      'groups are made as root, or below a group that was delegated to the user',
-    )
-  }
-  made.push(folder)
-  return folder
+  const v2 = site.v2 && `${site.v2.parent}/${name}`
+  return { places: { v2, v1, controllers: unified, top: false }, seeds }
 }
 
 /** On v1 a new cpuset is empty, and no process may enter an empty one (cpuset(7)). */
-function seedCpuset(parent: string, folder: string): void {
-  for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+function cpusetOf(parent: string, folder: string): PlacedWrite[] {
+  return ['cpuset.cpus', 'cpuset.mems'].flatMap((file) => {
     const value = read(parent, file)?.trim()
-    if (value !== undefined && value !== '') write(folder, file, value)
-  }
+    return value === undefined || value === '' ? [] : [{ folder, one: { file, value, field: file } }]
+  })
 }
 
 function enable(host: Host, own: string | undefined, parent: string, controllers: readonly string[], moveSelf: boolean): void {

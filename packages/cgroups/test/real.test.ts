@@ -355,7 +355,7 @@ asRoot('on this machine', () => {
     if (hierarchies.v1.length === 0) return
     const host = { ...rest, hierarchies: { ...hierarchies, v2: undefined } }
     const options = { parent: undefined, controllers: undefined, temporary: false, moveSelf: false }
-    const group = groups.keep(new Cgroup(host, createPlaces(host, groups.nextName(), checkLimits({ pids: 50 }), options), 'owner'))
+    const group = groups.keep(new Cgroup(host, await createPlaces(host, groups.nextName(), checkLimits({ pids: 50 }), options), 'owner'))
     expect(group.paths.v2).toBeUndefined()
     await groups.runIn(group, 'while :; do sleep 60 & sleep 0.001; done')
     await until(group, (stats) => (stats.pids.current ?? 0) > 10)

@@ -1,14 +1,18 @@
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { GroupMade } from '@box/native'
 import { Cgroup } from '../src/cgroup.ts'
 import { checkLimits } from '../src/check.ts'
 import { createPlaces, type CreateOptions } from '../src/create.ts'
+import { errnoOf } from '../src/files.ts'
 import type { Host } from '../src/hierarchies/host.ts'
 import type { Limits } from '../src/limits.ts'
 import { notCounted } from '../src/network.ts'
 import type { Places } from '../src/places.ts'
 import { unifiedFiles, unifiedUsed } from './recorded.ts'
+
+const memberships = [{ hierarchy: 0, controllers: [], path: '/app' }]
 
 /** A v2 hierarchy of plain files, as a kernel would make them, without a kernel's mind. */
 let tree: string
@@ -21,10 +25,13 @@ beforeEach(() => {
   makeFolder(join(tree, 'app'))
   host = {
     hierarchies: { v2: { version: 2, controllers: [], mountPoint: tree, root: '/', readOnly: false }, v1: [] },
-    memberships: () => [{ hierarchy: 0, controllers: [], path: '/app' }],
+    memberships: () => memberships,
+    own: () => ({ text: '0::/app\n', memberships }),
+    lastOwn: () => undefined,
     checkFolder: () => undefined,
     makeFolder,
     removeFolder: (path) => rmSync(path, { recursive: true }),
+    makeGroup,
   }
 })
 
@@ -35,8 +42,22 @@ function makeFolder(path: string): void {
   for (const [file, text] of Object.entries(files)) writeFileSync(join(path, file), text)
 }
 
-function create(limits: Limits, options: Partial<CreateOptions> = {}): Places {
-  return createPlaces(host, 'one', checkLimits(limits), {
+/** Leaves all writes to the caller. */
+async function makeGroup(folders: readonly string[]): Promise<GroupMade> {
+  let made = 0
+  try {
+    for (const folder of folders) {
+      makeFolder(folder)
+      made += 1
+    }
+  } catch (error) {
+    return { elsewhere: false, folders: made, errno: errnoOf(error), written: 0 }
+  }
+  return { elsewhere: false, folders: made, written: 0 }
+}
+
+async function create(limits: Limits, options: Partial<CreateOptions> = {}): Promise<Places> {
+  return await createPlaces(host, 'one', checkLimits(limits), {
     parent: undefined,
     controllers: undefined,
     temporary: false,
@@ -49,8 +70,8 @@ function text(path: string): string {
   return readFileSync(join(tree, path), 'utf8').trim()
 }
 
-test('a group is made below the own one, with the controllers that its limits need and the usual ones', () => {
-  const places = create({ memory: { max: '1MiB', high: '512KiB' }, cpus: 0.5, io: { weight: 50 } })
+test('a group is made below the own one, with the controllers that its limits need and the usual ones', async () => {
+  const places = await create({ memory: { max: '1MiB', high: '512KiB' }, cpus: 0.5, io: { weight: 50 } })
   expect(places).toMatchObject({ v2: join(tree, 'app/one'), v1: new Map() })
   expect(text('app/cgroup.subtree_control').split(' ').toSorted()).toEqual(['+cpu', '+io', '+memory', '+pids'])
   expect(text('app/one/memory.max')).toMatch(/^1048576/)
@@ -59,74 +80,76 @@ test('a group is made below the own one, with the controllers that its limits ne
   expect(text('app/one/io.weight')).toMatch(/^50/)
 })
 
-test('controllers are enabled from the own group down to a parent below it, and not above', () => {
+test('controllers are enabled from the own group down to a parent below it, and not above', async () => {
   makeFolder(join(tree, 'app/mid'))
-  create({ pids: 5 }, { parent: '/app/mid', controllers: [] })
+  await create({ pids: 5 }, { parent: '/app/mid', controllers: [] })
   expect(text('app/cgroup.subtree_control')).toBe('+pids')
   expect(text('app/mid/cgroup.subtree_control')).toBe('+pids')
   expect(readdirSync(tree)).toEqual(['app'])
 })
 
-test('what is enabled already is not enabled again', () => {
+test('what is enabled already is not enabled again', async () => {
   writeFileSync(join(tree, 'app/cgroup.subtree_control'), 'cpu memory pids\n')
-  create({ pids: 5 })
+  await create({ pids: 5 })
   expect(text('app/cgroup.subtree_control')).toBe('cpu memory pids')
 })
 
-test('a controller that the parent was not given is named before anything is made', () => {
+test('a controller that the parent was not given is named before anything is made', async () => {
   writeFileSync(join(tree, 'app/cgroup.controllers'), 'cpu\n')
-  expect(() => create({ memory: 5 })).toThrow(expect.objectContaining({ code: 'ERR_BOX_CGROUP_UNSUPPORTED', step: 'memory' }))
-  expect(() => create({}, { controllers: ['io'] })).toThrow(expect.objectContaining({ code: 'ERR_BOX_CGROUP_UNSUPPORTED', step: 'io' }))
+  await expect(create({ memory: 5 })).rejects.toThrow(expect.objectContaining({ code: 'ERR_BOX_CGROUP_UNSUPPORTED', step: 'memory' }))
+  await expect(create({}, { controllers: ['io'] })).rejects.toThrow(
+    expect.objectContaining({ code: 'ERR_BOX_CGROUP_UNSUPPORTED', step: 'io' }),
+  )
   expect(readdirSync(join(tree, 'app'))).not.toContain('one')
 })
 
-test('a file that the kernel lacks is named, and the group is gone again', () => {
+test('a file that the kernel lacks is named, and the group is gone again', async () => {
   const { 'memory.swap.max': _, ...without } = unifiedFiles
   files = without
-  expect(() => create({ memory: { max: 5, swap: 0 } })).toThrow(
+  await expect(create({ memory: { max: 5, swap: 0 } })).rejects.toThrow(
     expect.objectContaining({ code: 'ERR_BOX_CGROUP_UNSUPPORTED', step: 'memory.swap' }),
   )
   expect(readdirSync(join(tree, 'app'))).not.toContain('one')
 })
 
-test('a file that the kernel lacks is found at the group above, before anything is made', () => {
+test('a file that the kernel lacks is found at the group above, before anything is made', async () => {
   const folders = readdirSync(join(tree, 'app'))
-  host = { ...host, makeFolder: () => expect('a group').toBe('not made') }
-  expect(() => create({ io: { devices: [{ device: '8:0', latency: 5 }] } })).toThrow(
+  host = { ...host, makeGroup: () => Promise.reject(new Error('a group is made')) }
+  await expect(create({ io: { devices: [{ device: '8:0', latency: 5 }] } })).rejects.toThrow(
     expect.objectContaining({ code: 'ERR_BOX_CGROUP_UNSUPPORTED', step: 'io.devices[0].latency' }),
   )
   expect(readdirSync(join(tree, 'app'))).toEqual(folders)
 })
 
-test('BFQ has its own file, and reservations of huge pages are limited where they are counted', () => {
+test('BFQ has its own file, and reservations of huge pages are limited where they are counted', async () => {
   const { 'io.weight': _, ...without } = unifiedFiles
   files = { ...without, 'io.bfq.weight': 'default 100\n' }
-  create({ io: { weight: 2000 }, hugetlb: { '2MB': '4MiB' } })
+  await create({ io: { weight: 2000 }, hugetlb: { '2MB': '4MiB' } })
   expect(text('app/one/io.bfq.weight')).toMatch(/^1000/)
   expect(text('app/one/hugetlb.2MB.max')).toBe('4194304')
   expect(readdirSync(join(tree, 'app/one'))).not.toContain('hugetlb.2MB.rsvd.max')
 })
 
-test('a group that is there already belongs to someone else', () => {
+test('a group that is there already belongs to someone else', async () => {
   makeFolder(join(tree, 'app/one'))
   writeFileSync(join(tree, 'app/one/memory.max'), '77')
-  expect(() => create({ memory: 5 })).toThrow(expect.objectContaining({ code: 'ERR_BOX_CGROUP_EXISTS' }))
+  await expect(create({ memory: 5 })).rejects.toThrow(expect.objectContaining({ code: 'ERR_BOX_CGROUP_EXISTS' }))
   expect(text('app/one/memory.max')).toBe('77')
 })
 
-test.each(['relative', '/a/../b', '/a//b', '/a/', '/./a', ''])('%j is no parent', (parent) => {
-  expect(() => create({}, { parent })).toThrow(expect.objectContaining({ code: 'ERR_BOX_INVALID_ARGUMENT' }))
+test.each(['relative', '/a/../b', '/a//b', '/a/', '/./a', ''])('%j is no parent', async (parent) => {
+  await expect(create({}, { parent })).rejects.toThrow(expect.objectContaining({ code: 'ERR_BOX_INVALID_ARGUMENT' }))
 })
 
 test('an update writes what is named and leaves the rest', async () => {
-  const group = new Cgroup(host, create({ pids: 5, memory: 5_000_000 }), 'owner')
+  const group = new Cgroup(host, await create({ pids: 5, memory: 5_000_000 }), 'owner')
   await group.update({ pids: 9999 })
   expect(text('app/one/pids.max')).toBe('9999')
   expect(text('app/one/memory.max')).toBe('5000000')
 })
 
 test('an update that fails in the middle puts back what it has written', async () => {
-  const group = new Cgroup(host, create({ pids: 5555 }), 'owner')
+  const group = new Cgroup(host, await create({ pids: 5555 }), 'owner')
   rmSync(join(tree, 'app/one/memory.oom.group'))
   await expect(group.update({ cpus: 0.25, memory: { max: 7777, oomGroup: true } })).rejects.toMatchObject({ step: 'memory.oomGroup' })
   expect(text('app/one/memory.max')).toMatch(/^max/)
@@ -134,13 +157,13 @@ test('an update that fails in the middle puts back what it has written', async (
 })
 
 test('an update cannot ask for a controller that the group was made without', async () => {
-  const group = new Cgroup(host, create({ pids: 5 }, { controllers: [] }), 'owner')
+  const group = new Cgroup(host, await create({ pids: 5 }, { controllers: [] }), 'owner')
   await expect(group.update({ memory: 5 })).rejects.toMatchObject({ code: 'ERR_BOX_CGROUP_UNSUPPORTED', step: 'memory' })
 })
 
 test('statistics are in bytes, milliseconds and counts', async () => {
   files = unifiedUsed
-  const stats = await new Cgroup(host, create({}, { controllers: ['hugetlb', 'io', 'memory', 'pids', 'cpu'] }), 'owner').stats()
+  const stats = await new Cgroup(host, await create({}, { controllers: ['hugetlb', 'io', 'memory', 'pids', 'cpu'] }), 'owner').stats()
   expect(stats).toEqual({
     time: expect.any(Number),
     cpu: { usage: 1500.25, user: 1000, system: 500.25, periods: 20, throttledPeriods: 7, throttled: 350 },

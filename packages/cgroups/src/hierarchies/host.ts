@@ -1,5 +1,7 @@
 import { readFileSync, realpathSync, statfsSync } from 'node:fs'
-import { BoxError } from '@box/core'
+import { BoxError, fromNative } from '@box/core'
+import { type GroupMade, native } from '@box/native'
+import type { PlacedWrite } from '../apply.ts'
 import { errnoOf, makeFolder, read, removeFolder, systemError } from '../files.ts'
 import { findHierarchies, folderOf, type Hierarchies, type Hierarchy } from './find.ts'
 import { parseMembership, type Membership } from './membership.ts'
@@ -10,10 +12,22 @@ export interface Host {
   readonly hierarchies: Hierarchies
   /** The groups of a process, as in /proc/PID/cgroup. */
   memberships(pid: number | 'self'): readonly Membership[]
+  /** This process's groups, read now. */
+  own(): OwnGroups
+  /** As they were read last. */
+  lastOwn(): OwnGroups | undefined
   /** Makes sure that a folder is a group of that hierarchy. @throws BoxError. */
   checkFolder(hierarchy: Hierarchy, folder: string): void
   makeFolder(path: string): void
   removeFolder(path: string): void
+  /** Makes the folders of a group and writes its files, in their order, up to what is refused; nothing where this process is not in the groups that are `expected`. */
+  makeGroup(folders: readonly string[], writes: readonly PlacedWrite[], expected?: OwnGroups): Promise<GroupMade>
+}
+
+/** What /proc/self/cgroup says. */
+export interface OwnGroups {
+  readonly text: string
+  readonly memberships: readonly Membership[]
 }
 
 let hierarchies: Hierarchies | undefined
@@ -28,22 +42,39 @@ export function thisHost(): Host {
   hierarchies ??= findHierarchies(parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')), membershipsOf('self'))
   if (hierarchies.v2 === undefined && hierarchies.v1.length === 0)
     throw new BoxError('ERR_BOX_UNSUPPORTED', 'No cgroup hierarchy is mounted', { hint: 'mount one: mount -t cgroup2 none /sys/fs/cgroup' })
-  return { hierarchies, memberships: membershipsOf, checkFolder, makeFolder, removeFolder }
+  return { hierarchies, memberships: membershipsOf, own: readOwn, lastOwn: () => lastOwn, checkFolder, makeFolder, removeFolder, makeGroup }
 }
 
-/** This process's groups, as they were read last: they are read again each time, but they seldom change. */
-let own: { readonly text: string; readonly memberships: readonly Membership[] } | undefined
+let lastOwn: OwnGroups | undefined
+
+function readOwn(): OwnGroups {
+  const text = textOf('self')
+  if (lastOwn?.text !== text) lastOwn = { text, memberships: parseMembership(text) }
+  return lastOwn
+}
 
 function membershipsOf(pid: number | 'self'): readonly Membership[] {
+  return pid === 'self' ? readOwn().memberships : parseMembership(textOf(pid))
+}
+
+function textOf(pid: number | 'self'): string {
   const path = `/proc/${pid}/cgroup`
   try {
-    const text = readFileSync(path, 'utf8')
-    if (pid !== 'self') return parseMembership(text)
-    if (own?.text !== text) own = { text, memberships: parseMembership(text) }
-    return own.memberships
+    return readFileSync(path, 'utf8')
   } catch (error) {
     if (['ENOENT', 'ESRCH'].includes(errnoOf(error))) throw new BoxError('ERR_BOX_NOT_FOUND', `No process has the id ${pid}`, { path })
     throw systemError(`${path} cannot be read`, error, 'read', path)
+  }
+}
+
+/** On a thread of its own: the kernel makes one group at a time, whoever asks, and takes longer than the event loop should be held. */
+async function makeGroup(folders: readonly string[], writes: readonly PlacedWrite[], expected?: OwnGroups): Promise<GroupMade> {
+  const files = writes.map(({ folder, one }) => `${folder}/${one.file}`)
+  const values = writes.map(({ one }) => one.value)
+  try {
+    return await native().makeGroup([...folders], files, values, expected?.text)
+  } catch (error) {
+    throw fromNative(error)
   }
 }
 

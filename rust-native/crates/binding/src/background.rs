@@ -21,14 +21,35 @@ where
     W: FnOnce() -> box_kernel::Result<T> + Send + 'static,
     C: FnOnce(Env, T) -> napi::Result<V> + Send + 'static,
 {
+    promise_by(env, work, convert, spawn)
+}
+
+/// As `promise`, for work that takes less than others may keep the threads busy: then it is done at once.
+pub fn short_promise<'env, T, V, W, C>(env: &'env Env, work: W, convert: C) -> napi::Result<Object<'env>>
+where
+    T: Send + 'static,
+    V: ToNapiValue + 'static,
+    W: FnOnce() -> box_kernel::Result<T> + Send + 'static,
+    C: FnOnce(Env, T) -> napi::Result<V> + Send + 'static,
+{
+    promise_by(env, work, convert, |job| if has_room() { spawn(job) } else { job() })
+}
+
+fn promise_by<'env, T, V, W, C>(env: &'env Env, work: W, convert: C, start: impl FnOnce(Job)) -> napi::Result<Object<'env>>
+where
+    T: Send + 'static,
+    V: ToNapiValue + 'static,
+    W: FnOnce() -> box_kernel::Result<T> + Send + 'static,
+    C: FnOnce(Env, T) -> napi::Result<V> + Send + 'static,
+{
     type Resolver<V> = Box<dyn FnOnce(Env) -> napi::Result<V> + Send>;
     let (deferred, promise) = env.create_deferred::<V, Resolver<V>>()?;
     let work = within::inside(work);
-    spawn(move || {
+    start(Box::new(move || {
         let outcome = catch_unwind(AssertUnwindSafe(work))
             .unwrap_or_else(|_| Err(Failure::new("ERR_BOX_SYSTEM", "the native core failed unexpectedly (a panic)")));
         deferred.resolve(Box::new(move |env| convert(env, outcome.or_throw(&env)?)));
-    });
+    }));
     Ok(promise)
 }
 
@@ -69,6 +90,13 @@ pub fn spawn(job: impl FnOnce() + Send + 'static) {
         // Slow is better than never: without any thread the caller does the work.
         jobs.into_iter().for_each(|job| job());
     }
+}
+
+/// Whether a thread is free, or can be started, for one more job.
+fn has_room() -> bool {
+    let pool = pool();
+    let queue = pool.lock();
+    queue.idle > queue.jobs.len() || queue.threads < pool.limit
 }
 
 impl Pool {

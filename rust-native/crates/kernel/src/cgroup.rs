@@ -1,5 +1,5 @@
-//! Processes of groups, where the kernel may take its time: moving one waits until no process is being made anywhere on the machine (for milliseconds,
-//! after a quiet moment), and a killed one ends when it has given back what it had.
+//! Groups and their processes, where the kernel may take its time: a group's folders wait for one another's locks; moving a process waits until none is being
+//! made anywhere on the machine (for milliseconds, after a quiet moment), and a killed one ends when it has given back what it had.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -23,14 +23,60 @@ pub fn move_process(folders: &[String], pid: i32) -> Result<()> {
     })
 }
 
-/// Writes files of groups, in their order, each with its value. Stops at the first that fails, and gives how many were written.
-pub fn write_files(files: impl Iterator<Item = (String, String)>) -> u32 {
+/// What becomes of a group that is made.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Made {
+    /// This process is in other groups than those that the folders were chosen by: nothing was made.
+    Elsewhere,
+    /// All folders were made, and so many of the files written: the next one was refused.
+    Folders {
+        /// How many.
+        written: u32,
+    },
+    /// So many of the folders were made: the next one was refused.
+    Refused {
+        /// How many.
+        made: u32,
+        /// Why.
+        errno: i32,
+    },
+}
+
+/// Makes the folders of a group and writes its files, in their order, each with its value; stops at what the kernel refuses.
+///
+/// `own` is what /proc/self/cgroup said when the folders were chosen, where it may say something else by now.
+pub fn make(folders: &[String], files: impl Iterator<Item = (String, String)>, own: Option<&str>) -> Result<Made> {
+    if let Some(groups) = own
+        && !is_in(groups)?
+    {
+        return Ok(Made::Elsewhere);
+    }
+    for (made, folder) in (0..).zip(folders) {
+        if let Err(errno) = rustix::fs::mkdir(folder.as_str(), Mode::from_raw_mode(0o755)) {
+            return Ok(Made::Refused { made, errno: errno.raw_os_error() });
+        }
+    }
     let written = files.take_while(|(path, value)| {
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::open(path.as_str(), flags, Mode::empty());
         file.is_ok_and(|file| rustix::io::write(&file, value.as_bytes()) == Ok(value.len()))
     });
-    u32::try_from(written.count()).unwrap_or(0)
+    Ok(Made::Folders { written: u32::try_from(written.count()).unwrap_or(0) })
+}
+
+/// Whether that is what the kernel says of this process's groups. It tells them in one piece.
+fn is_in(groups: &str) -> Result<bool> {
+    let path = "/proc/self/cgroup";
+    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).syscall("open").map_err(|it| it.at(path))?;
+    let mut text = vec![0; groups.len() + 1];
+    let length = rustix::io::read(&file, &mut text).syscall("read").map_err(|it| it.at(path))?;
+    Ok(text.get(..length) == Some(groups.as_bytes()))
+}
+
+/// Removes folders of groups, in their order, as long as nothing is in them; gives how many are gone.
+pub fn remove(folders: &[String]) -> u32 {
+    let gone = folders.iter().take_while(|folder| matches!(rustix::fs::rmdir(folder.as_str()), Ok(()) | Err(Errno::NOENT)));
+    u32::try_from(gone.count()).unwrap_or(0)
 }
 
 /// Waits until processes have ended, whoever their parents are. Gives false where one is still there after that time.
