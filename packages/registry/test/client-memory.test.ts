@@ -10,7 +10,7 @@ const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
 
 /** A connection that receives: what the kernel would write, and what the reader is given. */
-function connection(memory: ReceiveMemory): { readonly inlet: Inlet; readonly receive: (byte: number, count: number) => Uint8Array } {
+function connection(memory: ReceiveMemory): { readonly inlet: Inlet; readonly receive: (byte: number, most: number) => Uint8Array } {
   const inlet = memory.inlet()
   const given: Uint8Array[] = []
   inlet.socket = { push: (chunk) => given.push(chunk) > 0 }
@@ -18,7 +18,8 @@ function connection(memory: ReceiveMemory): { readonly inlet: Inlet; readonly re
   let room = next()
   return {
     inlet,
-    receive: (byte, count) => {
+    receive: (byte, most) => {
+      const count = Math.min(most, room.length)
       room.fill(byte, 0, count)
       inlet.onread.callback(count, room)
       room = next()
