@@ -568,6 +568,8 @@ export interface RegistryErrorDetails extends BoxErrorDetails {
     /** The HTTP status of the answer, where there was one. */
     readonly status?: number | undefined;
     readonly errors?: readonly RegistryErrorEntry[] | undefined;
+    /** How long the registry asked to wait before the next try (`Retry-After`), in milliseconds. */
+    readonly retryAfter?: number | undefined;
 }
 /** A BoxError that a registry, or the way to it, is the reason of. Credentials and tokens are in none of its fields. */
 export declare class RegistryError extends BoxError {
@@ -575,6 +577,7 @@ export declare class RegistryError extends BoxError {
     readonly registry: string;
     readonly status: number | undefined;
     readonly errors: readonly RegistryErrorEntry[];
+    readonly retryAfter: number | undefined;
     constructor(code: ErrorCode, message: string, details: RegistryErrorDetails);
     static [Symbol.hasInstance](value: unknown): boolean;
 }
@@ -679,6 +682,10 @@ export declare class RetryPolicy {
      * Rejects with the signal's reason when it is aborted.
      */
     wait(attempt: number, retryAfter: number | undefined, signal: AbortSignal | undefined): Promise<boolean>;
+    /** Whether there is patience for what a registry asks for (`Retry-After`). */
+    bears(retryAfter: number | undefined): boolean;
+    /** Waits so many milliseconds. Rejects with the signal's reason when it is aborted. */
+    sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void>;
 }
 /** Statuses that say "not now" (RFC 9110, 15.5.9, 15.6; RFC 6585, 4). */
 export declare function isTransient(status: number): boolean;

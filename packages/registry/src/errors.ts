@@ -12,6 +12,8 @@ export interface RegistryErrorDetails extends BoxErrorDetails {
   /** The HTTP status of the answer, where there was one. */
   readonly status?: number | undefined
   readonly errors?: readonly RegistryErrorEntry[] | undefined
+  /** How long the registry asked to wait before the next try (`Retry-After`), in milliseconds. */
+  readonly retryAfter?: number | undefined
 }
 
 const brand: unique symbol = Symbol.for('@box/registry/RegistryError')
@@ -22,6 +24,7 @@ export class RegistryError extends BoxError {
   readonly registry: string
   readonly status: number | undefined
   readonly errors: readonly RegistryErrorEntry[]
+  readonly retryAfter: number | undefined
 
   constructor(code: ErrorCode, message: string, details: RegistryErrorDetails) {
     super(code, message, details)
@@ -29,6 +32,7 @@ export class RegistryError extends BoxError {
     this.registry = details.registry
     this.status = details.status
     this.errors = details.errors ?? []
+    this.retryAfter = details.retryAfter
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {

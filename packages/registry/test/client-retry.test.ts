@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Registry } from '../src/index.ts'
 import { Attack, failure } from './fixtures/attack.ts'
 import { Memory } from './fixtures/memory.ts'
@@ -81,6 +82,7 @@ describe('what fails for the moment', () => {
     expect(await failure(attack.client().resolve(attack.server.reference('app:v1')))).toMatchObject({
       code: 'ERR_BOX_REGISTRY_BUSY',
       status: 429,
+      retryAfter: 3_600_000,
     })
     expect(attack.server.seen).toHaveLength(1)
     attack.answer(/./, (request) => void request.socket.destroy())
@@ -88,6 +90,79 @@ describe('what fails for the moment', () => {
       code: 'ERR_BOX_REGISTRY_UNREACHABLE',
     })
     expect(attack.server.seen).toHaveLength(3)
+  })
+
+  describe('a registry that asks to wait a second', () => {
+    /** When what came in, by the clock of `performance.now()`. */
+    let times: { readonly at: number; readonly what: string }[]
+    let refusals: number
+
+    beforeEach(() => {
+      times = []
+      refusals = 0
+    })
+
+    /** Refuses the first request that fits, and notes all others. */
+    function refuseFirst(fits: (request: IncomingMessage) => boolean): void {
+      attack.server.intercept = (request, response) => {
+        times.push({ at: performance.now(), what: `${request.method} ${request.url}` })
+        if (refusals > 0 || !fits(request)) return false
+        refusals += 1
+        request.resume().once('end', () => response.writeHead(429, { 'retry-after': '1' }).end())
+        return true
+      }
+    }
+
+    /** The longest time without any request. */
+    function pause(): number {
+      return Math.max(...times.slice(1).map(({ at }, index) => at - (times[index]?.at ?? at)))
+    }
+
+    function client(): Registry {
+      return attack.client({ retry: { attempts: 3, delay: 1, maxDelay: 2000 } })
+    }
+
+    test('is asked nothing meanwhile, for other blobs neither', async () => {
+      const layers = Array.from({ length: 12 }, (_, index) => Buffer.from(`layer ${index}`))
+      attack.server.addImage('app', 'v1', layers)
+      refuseFirst(({ url }) => url?.includes('/blobs/') === true)
+      await client().pull(attack.server.reference('app:v1'), new Memory())
+      expect(pause()).toBeGreaterThan(950)
+      // What was on its way already came before: no more than go on at a time.
+      const late = times.findIndex(({ at }, index) => index > 0 && at - (times[index - 1]?.at ?? at) > 950)
+      expect(late).toBeLessThanOrEqual(6)
+    })
+
+    test.each([
+      ['of a large blob', 400_000, 'PATCH'],
+      ['of a small blob', 1000, 'PUT'],
+    ])('is asked to go on with an upload %s after it', async (_, size, method) => {
+      const memory = new Memory()
+      attack.server.addImage('app', 'v1', [Buffer.alloc(size)])
+      await client().pull(attack.server.reference('app:v1'), memory, { name: 'v1' })
+      attack.server.blobs.clear()
+      refuseFirst((request) => request.method === method)
+      await client().push(memory, attack.server.reference('app:v2'), { name: 'v1' })
+      expect(refusals).toBe(1)
+      expect(pause()).toBeGreaterThan(950)
+    })
+
+    test('for a token is asked for one after it', async () => {
+      attack.server.addImage('app', 'v1', [])
+      refuseFirst(({ url }) => url?.startsWith('/token') === true)
+      const counted = attack.server.intercept
+      attack.server.intercept = async (request, response) => {
+        if (await counted(request, response)) return true
+        if (request.url?.startsWith('/token') === true) response.end('{"token":"one"}')
+        else if (request.headers.authorization === undefined)
+          response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${attack.server.host}/token"` }).end()
+        else return false
+        return true
+      }
+      await client().resolve(attack.server.reference('app:v1'))
+      expect(refusals).toBe(1)
+      expect(pause()).toBeGreaterThan(950)
+    })
   })
 
   test('is given up at once when the signal is aborted while waiting', async () => {

@@ -30,6 +30,8 @@ export class Exchange {
   readonly #egress: Egress
   readonly #authorizer: Authorizer
   readonly #retry: RetryPolicy
+  /** By the clock of `performance.now()`. */
+  #quietUntil = 0
 
   constructor(home: Home, egress: Egress, authorizer: Authorizer, retry: RetryPolicy) {
     this.home = home
@@ -67,17 +69,32 @@ export class Exchange {
   async #repeated(request: ExchangeRequest, limit: number | undefined): Promise<Received> {
     const { signal, retry = true } = request
     for (let attempt = 1; ; attempt += 1) {
+      await this.#quiet(signal)
       const outcome = await this.#try(request, limit)
       if ('failure' in outcome) {
-        const again = retry && isPassing(outcome.failure) && (await this.#retry.wait(attempt, undefined, signal))
-        if (!again) throw outcome.failure
+        const { failure } = outcome
+        const again = retry && isPassing(failure) && (await this.#retry.wait(attempt, failure.retryAfter, signal))
+        if (!again) throw failure
       } else {
         const { reply } = outcome
+        const retryAfter = retryAfterOf(reply.header('retry-after'))
+        if (reply.status === 429) this.#keepQuiet(retryAfter)
         if (!retry || !isTransient(reply.status)) return outcome
-        if (!(await this.#retry.wait(attempt, retryAfterOf(reply.header('retry-after')), signal))) return outcome
+        if (!(await this.#retry.wait(attempt, retryAfter, signal))) return outcome
         await reply.discard()
       }
     }
+  }
+
+  /** A registry that was asked too often is asked nothing until it has said: by nobody, not only by who was told. */
+  #keepQuiet(retryAfter: number | undefined): void {
+    if (retryAfter !== undefined && this.#retry.bears(retryAfter))
+      this.#quietUntil = Math.max(this.#quietUntil, performance.now() + retryAfter)
+  }
+
+  async #quiet(signal: AbortSignal | undefined): Promise<void> {
+    for (let left = this.#quietUntil - performance.now(); left > 0; left = this.#quietUntil - performance.now())
+      await this.#retry.sleep(left, signal)
   }
 
   async #try(request: ExchangeRequest, limit: number | undefined): Promise<Received | { readonly failure: unknown }> {
@@ -143,7 +160,7 @@ export function locationOf(reply: Reply): URL | undefined {
   return location !== undefined && URL.canParse(location, reply.url.href) ? new URL(location, reply.url.href) : undefined
 }
 
-function isPassing(failure: unknown): boolean {
+function isPassing(failure: unknown): failure is RegistryError {
   if (!(failure instanceof RegistryError)) return false
   return failure.code === 'ERR_BOX_REGISTRY_UNREACHABLE' || (failure.status !== undefined && isTransient(failure.status))
 }

@@ -1,6 +1,7 @@
 import { BoxError, type ErrorCode } from '@box/core'
 import type { Reply } from '../egress/reply.ts'
 import { RegistryError, type RegistryErrorEntry } from '../errors.ts'
+import { retryAfterOf } from './retry.ts'
 
 /** The most that is read of an error's body, in bytes. */
 const bodyLimit = 1024 * 1024
@@ -14,6 +15,7 @@ export async function failureOf(reply: Reply, what: string): Promise<RegistryErr
     registry: reply.registry,
     status: reply.status,
     errors,
+    retryAfter: retryAfterOf(reply.header('retry-after')),
     hint: hints[code],
   })
 }

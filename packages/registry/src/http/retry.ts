@@ -30,14 +30,24 @@ export class RetryPolicy {
    * Rejects with the signal's reason when it is aborted.
    */
   async wait(attempt: number, retryAfter: number | undefined, signal: AbortSignal | undefined): Promise<boolean> {
-    if (attempt >= this.attempts || (retryAfter ?? 0) > this.#maxDelay) return false
+    if (attempt >= this.attempts || !this.bears(retryAfter)) return false
     const jittered = Math.random() * Math.min(this.#maxDelay, this.#delay * 2 ** (attempt - 1))
+    await this.sleep(Math.max(jittered, retryAfter ?? 0), signal)
+    return true
+  }
+
+  /** Whether there is patience for what a registry asks for (`Retry-After`). */
+  bears(retryAfter: number | undefined): boolean {
+    return (retryAfter ?? 0) <= this.#maxDelay
+  }
+
+  /** Waits so many milliseconds. Rejects with the signal's reason when it is aborted. */
+  async sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
     try {
-      await sleep(Math.max(jittered, retryAfter ?? 0), undefined, signal === undefined ? {} : { signal })
+      await sleep(milliseconds, undefined, signal === undefined ? {} : { signal })
     } catch {
       signal?.throwIfAborted()
     }
-    return true
   }
 }
 

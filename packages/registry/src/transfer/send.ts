@@ -139,7 +139,7 @@ class Upload {
           return
         }
         if (!isRecoverable(thrown)) throw thrown
-        if (!(await retry.wait(attempt, undefined, signal))) throw thrown
+        if (!(await retry.wait(attempt, thrown.retryAfter, signal))) throw thrown
         session = await this.#recover(session)
         // By what the registry says it has: what a request that broke has brought is progress too.
         if (session.offset - counted >= progressAtLeast) {
@@ -158,6 +158,7 @@ class Upload {
     } catch (thrown) {
       if (this.#sourceFailure !== undefined) throw this.#sourceFailure.reason
       if (!isRecoverable(thrown)) throw thrown
+      if (thrown.retryAfter !== undefined && !(await this.#options.retry.wait(1, thrown.retryAfter, this.#options.signal))) throw thrown
       return false
     }
   }
@@ -246,7 +247,7 @@ function isRefusal(thrown: unknown): boolean {
 }
 
 /** What a fresh look at the session may repair: a broken connection, a passing fault, a session that is out of step or gone. */
-function isRecoverable(thrown: unknown): boolean {
+function isRecoverable(thrown: unknown): thrown is RegistryError {
   if (!(thrown instanceof RegistryError)) return false
   if (thrown.code === 'ERR_BOX_REGISTRY_UNREACHABLE') return true
   return thrown.status !== undefined && [404, 408, 416, 429, 500, 502, 503, 504].includes(thrown.status)
