@@ -19,6 +19,7 @@ export type { Artifact, ArtifactPart } from './transfer/artifact.ts';
 export type { ManifestFormat } from './transfer/convert.ts';
 export type { CopyFrom, CopyOptions, CopyTo } from './transfer/copy.ts';
 export type { TransferEvent } from './transfer/events.ts';
+export type { CopyHook, CopyHooks } from './transfer/hooks.ts';
 export type { Mirror, Mirrors } from './transfer/mirrors.ts';
 export type { Policy, PolicyRegistry } from './transfer/origins.ts';
 export { cosignPolicy, type CosignOptions } from './verify/cosign.ts';
@@ -731,6 +732,8 @@ export interface RegistryOptions {
      * and such a push begins its unfinished blobs anew.
      */
     readonly uploads?: string;
+    /** How many blobs of all transfers of this client are on the way at a time from or to one registry. Default 8. */
+    readonly perRegistry?: number;
     /** Called with each image of a registry before anything of it is used; it refuses by throwing. */
     readonly policy?: Policy;
 }
@@ -986,8 +989,10 @@ import type { Repository } from '../client/repository.ts';
 import type { RetryPolicy } from '../http/retry.ts';
 import type { ManifestFormat } from './convert.ts';
 import type { TransferEvent } from './events.ts';
+import type { CopyHooks } from './hooks.ts';
 import type { KeptUploads } from './kept-uploads.ts';
 import type { Origin } from './origin.ts';
+import type { RegistryLimits } from './registry-limits.ts';
 /** A source to copy from; without a name, what the other side is named. */
 export type CopyFrom = ImageSource | {
     readonly source: ImageSource;
@@ -1016,6 +1021,8 @@ export interface CopyOptions {
      * What Docker's format has no word for (layers in zstd, artifacts) is `ERR_BOX_UNSUPPORTED`; annotations are left out of it.
      */
     readonly format?: ManifestFormat;
+    /** What is called before and after each part of the image, and may stop the copy by throwing. */
+    readonly hooks?: CopyHooks;
     readonly signal?: AbortSignal;
 }
 /** A reference that was read: the repository, and what to ask it for. */
@@ -1034,6 +1041,7 @@ export interface CopyContext {
     readonly originOf: (places: Places, foreignLayers: boolean) => Origin;
     readonly retry: RetryPolicy;
     readonly uploads: KeptUploads | undefined;
+    readonly limits: RegistryLimits;
 }
 /** Copies an image. Arguments that are wrong are thrown at once; what goes wrong later is the task's outcome. */
 export declare function copyBetween(from: string | CopyFrom, to: string | CopyTo, options: CopyOptions, context: CopyContext): Task<Descriptor, TransferEvent>;
@@ -1062,6 +1070,19 @@ export declare class Progress {
     moved(done: number): void;
     end(type: 'copied' | 'present' | 'mounted'): void;
 }
+
+// transfer/hooks.d.ts
+import type { Descriptor } from '@box/core';
+/** What is called with each part of an image on its way: manifests, indexes, configurations, layers, each once. A copy waits for what they return, and fails with what they throw. */
+export interface CopyHooks {
+    /** Before anything of the part is moved. What is below a manifest comes after it. */
+    readonly before?: CopyHook;
+    /** When the part is there, whether it was copied, mounted or found: what is below a manifest before that is written, the whole image last, when it has its name. */
+    readonly after?: CopyHook;
+}
+export type CopyHook = (descriptor: Descriptor, options: {
+    readonly signal: AbortSignal;
+}) => void | Promise<void>;
 
 // transfer/kept-uploads.d.ts
 import { type Descriptor } from '@box/core';
@@ -1128,6 +1149,8 @@ export declare class MirroredOrigin implements Origin {
     readonly name: string;
     /** @param places The mirrors, and the registry itself last. */
     constructor(name: string, places: readonly Place[], policy: BoundPolicy | undefined);
+    /** The one whose mirrors they are. */
+    get registry(): string | undefined;
     resolve(name: string, signal: AbortSignal): Promise<Descriptor | undefined>;
     document(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
     open(descriptor: Descriptor, options: OpenOptions): Promise<Opened>;
@@ -1156,6 +1179,8 @@ export interface OpenOptions {
 export interface Origin {
     /** For messages. */
     readonly name: string;
+    /** The registry that it reads from. Undefined: it is no registry. */
+    readonly registry?: string | undefined;
     resolve(name: string, signal: AbortSignal): Promise<Descriptor | undefined>;
     /** The whole of a manifest or index. Whoever parses it checks it against its descriptor. */
     document(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
@@ -1196,6 +1221,7 @@ export declare class RepositoryOrigin implements Origin {
     /** @param foreign Whether layers that the repository does not have are read from the addresses that their descriptors name. */
     constructor(repository: Repository, policy: BoundPolicy | undefined, foreign?: boolean);
     get name(): string;
+    get registry(): string;
     resolve(name: string, signal: AbortSignal): Promise<Descriptor | undefined>;
     document(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
     open(descriptor: Descriptor, options: OpenOptions): Promise<Opened>;
@@ -1211,6 +1237,18 @@ export declare class SourceOrigin implements Origin {
 }
 /** A whole manifest from a source of blobs. Whoever parses it checks it against its descriptor. */
 export declare function documentOf(source: Pick<ImageSource, 'read'>, descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
+
+// transfer/registry-limits.d.ts
+/** Lets so many blobs be on the way at a time from or to each registry, over all transfers of a client. */
+export declare class RegistryLimits {
+    #private;
+    constructor(count: number);
+    /**
+     * Does the work when each of these registries has room for it. They are waited for in one order by everyone, so that nobody who has
+     * one waits for another that is had by who waits for the first. Rejects with the signal's reason while it waits.
+     */
+    run<Value>(registries: readonly (string | undefined)[], signal: AbortSignal, work: () => Promise<Value>): Promise<Value>;
+}
 
 // verify/cosign.d.ts
 import { KeyObject } from 'node:crypto';

@@ -13,7 +13,7 @@ export function copy(
   to: string | CopyTo,
   options: CopyOptions & RegistryOptions = {},
 ): Task<Descriptor, TransferEvent> {
-  const { platform, concurrency, chunkSize, foreignLayers, format, signal, ...rest } = options
+  const { platform, concurrency, chunkSize, foreignLayers, format, hooks, signal, ...rest } = options
   const registry = new Registry(rest)
   const copying = {
     ...(platform === undefined ? {} : { platform }),
@@ -21,6 +21,7 @@ export function copy(
     ...(chunkSize === undefined ? {} : { chunkSize }),
     ...(foreignLayers === undefined ? {} : { foreignLayers }),
     ...(format === undefined ? {} : { format }),
+    ...(hooks === undefined ? {} : { hooks }),
   }
   return new Task<Descriptor, TransferEvent>(
     async (emit, taskSignal) => {

@@ -6,6 +6,7 @@ import type { RegistryOptions } from './registry.ts'
 import type { ServeLimits } from './server/limits.ts'
 import type { ServeOptions } from './server/serve.ts'
 import type { CopyOptions } from './transfer/copy.ts'
+import type { CopyHooks } from './transfer/hooks.ts'
 import type { CosignOptions } from './verify/cosign.ts'
 
 export const registryOptions: OptionNames<RegistryOptions> = {
@@ -19,6 +20,7 @@ export const registryOptions: OptionNames<RegistryOptions> = {
   egress: true,
   retry: true,
   uploads: true,
+  perRegistry: true,
   policy: true,
 }
 
@@ -28,8 +30,11 @@ export const copyOptions: OptionNames<CopyOptions> = {
   concurrency: true,
   chunkSize: true,
   format: true,
+  hooks: true,
   signal: true,
 }
+
+export const copyHooks: OptionNames<CopyHooks> = { before: true, after: true }
 
 export const egressOptions: OptionNames<EgressOptions> = {
   allow: true,

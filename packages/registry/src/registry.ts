@@ -33,6 +33,7 @@ import type { TransferEvent } from './transfer/events.ts'
 import { KeptUploads } from './transfer/kept-uploads.ts'
 import { MirroredOrigin, type Mirrors } from './transfer/mirrors.ts'
 import type { Origin } from './transfer/origin.ts'
+import { RegistryLimits } from './transfer/registry-limits.ts'
 import { SearchedOrigin } from './transfer/searched.ts'
 import { RepositoryOrigin, type BoundPolicy, type Policy, type PolicyRegistry } from './transfer/origins.ts'
 
@@ -60,6 +61,8 @@ export interface RegistryOptions {
    * and such a push begins its unfinished blobs anew.
    */
   readonly uploads?: string
+  /** How many blobs of all transfers of this client are on the way at a time from or to one registry. Default 8. */
+  readonly perRegistry?: number
   /** Called with each image of a registry before anything of it is used; it refuses by throwing. */
   readonly policy?: Policy
 }
@@ -83,6 +86,7 @@ export class Registry {
   readonly #rules: readonly RegistryRule[]
   readonly #shortNames: ShortNames | undefined
   readonly #uploads: KeptUploads | undefined
+  readonly #limits: RegistryLimits
   readonly #exchanges = new Map<string, Exchange>()
   #closed = false
 
@@ -100,6 +104,10 @@ export class Registry {
     this.#retry = new RetryPolicy(options.retry)
     this.#policy = this.#bound(options.policy)
     this.#mirrors = options.mirrors ?? {}
+    const { perRegistry = 8 } = options
+    if (!Number.isInteger(perRegistry) || perRegistry < 1)
+      throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'perRegistry is a whole number from 1 on')
+    this.#limits = new RegistryLimits(perRegistry)
     this.#uploads = options.uploads === undefined ? undefined : new KeptUploads(options.uploads)
   }
 
@@ -169,6 +177,7 @@ export class Registry {
       originOf: (places, foreignLayers) => this.#originOf(places, this.#policy, foreignLayers),
       retry: this.#retry,
       uploads: this.#uploads,
+      limits: this.#limits,
     })
   }
 

@@ -48,6 +48,7 @@ test('the README has a row for each option and each part of one, and for nothing
     ...parts('', names.registryOptions),
     ...parts('', names.copyOptions),
     ...parts('', names.serveOptions),
+    ...parts('hooks.', names.copyHooks),
     ...parts('retry.', names.retryOptions),
     ...parts('egress.', names.egressOptions),
     ...parts('shortNames.', names.shortNamesOptions),

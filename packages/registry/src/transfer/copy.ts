@@ -11,14 +11,16 @@ import {
 } from '@box/core'
 import type { Repository } from '../client/repository.ts'
 import type { RetryPolicy } from '../http/retry.ts'
-import { copyOptions } from '../option-names.ts'
+import { copyHooks, copyOptions } from '../option-names.ts'
 import { RepositoryDestination, SinkDestination, type Destination } from './destinations.ts'
 import type { ManifestFormat } from './convert.ts'
 import type { TransferEvent } from './events.ts'
 import { copyGraph } from './graph.ts'
+import type { CopyHooks } from './hooks.ts'
 import type { KeptUploads } from './kept-uploads.ts'
 import type { Origin } from './origin.ts'
 import { SourceOrigin } from './origins.ts'
+import type { RegistryLimits } from './registry-limits.ts'
 import { SearchedOrigin } from './searched.ts'
 
 /** A source to copy from; without a name, what the other side is named. */
@@ -45,6 +47,8 @@ export interface CopyOptions {
    * What Docker's format has no word for (layers in zstd, artifacts) is `ERR_BOX_UNSUPPORTED`; annotations are left out of it.
    */
   readonly format?: ManifestFormat
+  /** What is called before and after each part of the image, and may stop the copy by throwing. */
+  readonly hooks?: CopyHooks
   readonly signal?: AbortSignal
 }
 
@@ -66,6 +70,7 @@ export interface CopyContext {
   readonly originOf: (places: Places, foreignLayers: boolean) => Origin
   readonly retry: RetryPolicy
   readonly uploads: KeptUploads | undefined
+  readonly limits: RegistryLimits
 }
 
 /** Copies an image. Arguments that are wrong are thrown at once; what goes wrong later is the task's outcome. */
@@ -76,7 +81,16 @@ export function copyBetween(
   context: CopyContext,
 ): Task<Descriptor, TransferEvent> {
   refuseUnknownOptions('copy', options, copyOptions)
-  const { platform = 'all', concurrency = 4, chunkSize = Number.POSITIVE_INFINITY, foreignLayers = false, format, signal } = options
+  refuseUnknownOptions('hooks', options.hooks ?? {}, copyHooks)
+  const {
+    platform = 'all',
+    concurrency = 4,
+    chunkSize = Number.POSITIVE_INFINITY,
+    foreignLayers = false,
+    format,
+    hooks = {},
+    signal,
+  } = options
   if (!Number.isInteger(concurrency) || concurrency < 1)
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'concurrency is a whole number from 1 on')
   if (!(chunkSize >= 1)) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'chunkSize is a number of bytes from 1 on')
@@ -101,7 +115,7 @@ export function copyBetween(
             origin,
             destination,
             { from: fromName, to: toName },
-            { retry: context.retry, uploads: context.uploads, signal: taskSignal, emit, chunkSize },
+            { retry: context.retry, uploads: context.uploads, limits: context.limits, hooks, signal: taskSignal, emit, chunkSize },
             { platform, concurrency, format },
           ),
         { from: fromName, to: toName() },
@@ -149,6 +163,7 @@ function checked(destination: Destination, located: Located | undefined): Destin
   const digest = located?.digest
   if (digest === undefined) return destination
   return {
+    registry: destination.registry,
     held: (descriptor, context) => destination.held(descriptor, context),
     blob: (origin, descriptor, context) => destination.blob(origin, descriptor, context),
     manifest: (manifest, context) => destination.manifest(manifest, context),

@@ -7,7 +7,9 @@ import { Progress, type Emit } from './events.ts'
 import type { KeptUploads } from './kept-uploads.ts'
 import type { Opened, OpenOptions, Origin } from './origin.ts'
 import { documentOf, RepositoryOrigin } from './origins.ts'
+import type { CopyHooks } from './hooks.ts'
 import { receive } from './receive.ts'
+import type { RegistryLimits } from './registry-limits.ts'
 import { send } from './send.ts'
 
 export interface TransferContext {
@@ -16,10 +18,14 @@ export interface TransferContext {
   readonly emit: Emit
   readonly chunkSize: number
   readonly uploads: KeptUploads | undefined
+  readonly limits: RegistryLimits
+  readonly hooks: CopyHooks
 }
 
 /** What a graph copy writes to: a repository, or any image sink. */
 export interface Destination {
+  /** The registry that it writes to. Undefined: it is no registry. */
+  readonly registry?: string | undefined
   /** A manifest that is there already, so that it need not be asked for. */
   held(descriptor: Descriptor, context: TransferContext): Promise<Uint8Array | undefined>
   blob(origin: Origin, descriptor: Descriptor, context: TransferContext): Promise<void>
@@ -34,6 +40,10 @@ export class RepositoryDestination implements Destination {
 
   constructor(repository: Repository) {
     this.#repository = repository
+  }
+
+  get registry(): string {
+    return this.#repository.registry
   }
 
   held(): Promise<undefined> {

@@ -4,6 +4,7 @@ import { isIndexMediaType, isManifestMediaType, parseImageDocument, selectPlatfo
 import { firstSchema, isFirstSchema, type RawManifest } from '../client/manifests.ts'
 import { convertDocument, type ManifestFormat } from './convert.ts'
 import type { Destination, TransferContext } from './destinations.ts'
+import type { CopyHooks } from './hooks.ts'
 import { Limit } from './limit.ts'
 import type { Origin } from './origin.ts'
 
@@ -79,6 +80,7 @@ class Walk {
     const { descriptor, document } = await this.#select(found)
     const manifest = await this.#parts(descriptor, document, 1)
     await this.#destination.root(names.to(), manifest, this.#context)
+    await this.#call('after', manifest.descriptor)
     return manifest.descriptor
   }
 
@@ -108,6 +110,7 @@ class Walk {
 
   /** Moves what a document names, and gives the document as it is written: that of a manifest, which may have no word for it, before anything is moved. */
   async #parts(descriptor: Descriptor, document: ImageDocument, depth: number): Promise<RawManifest> {
+    await this.#call('before', descriptor)
     if (document.kind === 'manifest') {
       const manifest = this.#convert(descriptor, document)
       const { config, layers } = document.value
@@ -128,6 +131,7 @@ class Walk {
     const document = await this.#limit.run(() => this.#document(descriptor))
     const manifest = await this.#parts(descriptor, document, depth + 1)
     await this.#limit.run(() => this.#destination.manifest(manifest, this.#context))
+    await this.#call('after', manifest.descriptor)
   }
 
   #convert(descriptor: Descriptor, document: ImageDocument): RawManifest {
@@ -140,9 +144,20 @@ class Walk {
 
   #blob(descriptor: Descriptor): Promise<void> {
     return this.#limit.run(async () => {
-      this.#context.signal.throwIfAborted()
-      await this.#destination.blob(this.#origin, descriptor, this.#context)
+      const { signal, limits } = this.#context
+      signal.throwIfAborted()
+      await this.#call('before', descriptor)
+      await limits.run([this.#origin.registry, this.#destination.registry], signal, () =>
+        this.#destination.blob(this.#origin, descriptor, this.#context),
+      )
+      await this.#call('after', descriptor)
     })
+  }
+
+  async #call(hook: keyof CopyHooks, descriptor: Descriptor): Promise<void> {
+    const { signal, hooks } = this.#context
+    await hooks[hook]?.(descriptor, { signal })
+    if (hooks[hook] !== undefined) signal.throwIfAborted()
   }
 
   #once(descriptor: Descriptor, move: () => Promise<void>): Promise<void> {

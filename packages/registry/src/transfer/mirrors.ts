@@ -36,6 +36,11 @@ export class MirroredOrigin implements Origin {
     this.#policy = policy
   }
 
+  /** The one whose mirrors they are. */
+  get registry(): string | undefined {
+    return this.#places.at(-1)?.origin.registry
+  }
+
   async resolve(name: string, signal: AbortSignal): Promise<Descriptor | undefined> {
     const descriptor = await this.#first(isDigest(name), signal, async ({ origin }) => {
       const found = await origin.resolve(name, signal)

@@ -23,6 +23,8 @@ export interface OpenOptions {
 export interface Origin {
   /** For messages. */
   readonly name: string
+  /** The registry that it reads from. Undefined: it is no registry. */
+  readonly registry?: string | undefined
   resolve(name: string, signal: AbortSignal): Promise<Descriptor | undefined>
   /** The whole of a manifest or index. Whoever parses it checks it against its descriptor. */
   document(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>

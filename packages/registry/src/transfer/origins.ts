@@ -39,6 +39,10 @@ export class RepositoryOrigin implements Origin {
     return this.repository.name
   }
 
+  get registry(): string {
+    return this.repository.registry
+  }
+
   async resolve(name: string, signal: AbortSignal): Promise<Descriptor | undefined> {
     const manifest = await getManifest(this.repository, name, signal)
     if (manifest === undefined) return undefined

@@ -25,6 +25,10 @@ export class SearchedOrigin implements Origin {
     return this.#found?.name ?? this.#candidates.map(({ name }) => name).join(', ')
   }
 
+  get registry(): string | undefined {
+    return this.#found?.origin.registry
+  }
+
   /** The index of the candidate that has the image, once that is known. */
   get found(): number {
     return this.#found === undefined ? 0 : this.#candidates.indexOf(this.#found)
