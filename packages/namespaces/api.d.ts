@@ -197,8 +197,13 @@ export interface BindMount extends MountAttributes {
     readonly source: string | {
         readonly fd: number;
     };
-    /** Whether mounts below the source are brought along. Default: true. The attributes then hold for all of them. */
+    /** Whether mounts below the source are brought along. Default: true. */
     readonly recursive?: boolean | undefined;
+    /**
+     * Whether the attributes (`readOnly`, `nosuid` and so on) hold for the mounts below, too, and not for the uppermost alone. Default: true. A
+     * read-only mount whose mounts below are as they are is mount(8)'s `rbind,ro`; by default it is `rbind,rro`.
+     */
+    readonly recursiveAttributes?: boolean | undefined;
     /**
      * Shows the files with the ids that this user namespace gives to them (mount_setattr(2), "ID-mapped mounts"): a file of its id 0 is, outside, of
      * the id that 0 is mapped to. A `Namespace`, or what `createUserNamespace` gives. The caller needs CAP_SYS_ADMIN over the file system, which must be one
@@ -669,6 +674,8 @@ export type Attribute = 'readOnly' | 'nosuid' | 'nodev' | 'noexec' | 'noatime' |
 interface ClonedMount {
     readonly recursive: boolean;
     readonly attributes: readonly Attribute[];
+    /** Whether the attributes are for the uppermost mount alone. */
+    readonly topAlone?: boolean | undefined;
     /** The user namespace whose ids the files are shown with. */
     readonly idMap?: SlotReference | undefined;
     /** Whether the child clones it, as where the caller cannot. */
@@ -757,6 +764,7 @@ export type EnterStep = {
     readonly target: string;
     readonly recursive: boolean;
     readonly attributes: readonly Attribute[];
+    readonly topAlone?: boolean | undefined;
     readonly propagation?: string | undefined;
 } | ({
     readonly do: 'overlay';

@@ -74,7 +74,7 @@ export const mountOptions: {
   readonly devpts: OptionNames<DevptsMount>
   readonly proc: OptionNames<ProcMount>
 } & Readonly<Record<KernelMount['type'], OptionNames<KernelMount>>> = {
-  bind: { ...attributes, source: true, recursive: kinds.flag, userNamespace: kinds.object },
+  bind: { ...attributes, source: true, recursive: kinds.flag, recursiveAttributes: kinds.flag, userNamespace: kinds.object },
   overlay: { ...attributes, lowers: kinds.texts, upper: kinds.text, work: kinds.text },
   tmpfs: { ...attributes, size: true, mode: kinds.number, uid: kinds.number, gid: kinds.number },
   devpts: { ...attributes, gid: kinds.number, mode: kinds.number, ptmxmode: kinds.number },

@@ -19,7 +19,16 @@ const whole = {
   readOnlyRoot: true,
   rootPropagation: 'slave',
   mounts: [
-    { type: 'bind', target: '/a', source: '/b', readOnly: true, recursive: true, propagation: 'private', userNamespace: { fd: 8 } },
+    {
+      type: 'bind',
+      target: '/a',
+      source: '/b',
+      readOnly: true,
+      recursive: true,
+      recursiveAttributes: false,
+      propagation: 'private',
+      userNamespace: { fd: 8 },
+    },
     { type: 'bind', target: '/a', source: { fd: 7 } },
     { type: 'overlay', target: '/a', lowers: ['/b'], upper: '/c', work: '/d', noexec: true },
     { type: 'tmpfs', target: '/a', size: '1MiB', mode: 0o700, uid: 1, gid: 1, nosuid: true },

@@ -107,6 +107,12 @@ asRoot('what is mounted', () => {
       `${write('/m/new')}; ${write('/m/nested/new')}; ${info}`,
       /^refused\nrefused\n.* \/m ro,.*\n.* \/m\/nested ro,/,
     ],
+    [
+      'a read-only one with those below as they are',
+      { ...bind, readOnly: true, recursiveAttributes: false },
+      `${write('/m/new')}; ${write('/m/nested/new')}; rm /m/nested/new; ${info}`,
+      /^refused\nwritten\n.* \/m ro,.*\n.* \/m\/nested rw,/,
+    ],
     ['noexec', { ...bind, noexec: true }, '/m/script 2>/dev/null || echo no; sh /m/script', 'no\nran'],
     ['without noexec', bind, '/m/script', 'ran'],
     ['nosymfollow', { ...bind, nosymfollow: true }, 'cat /m/link 2>/dev/null || echo no', 'no'],

@@ -170,8 +170,8 @@ function prepareStep(writer: Writer, step: PrepareStep, slot: SlotNumber): void 
   }
 }
 
-function cloneOptions({ recursive: below, noClone }: Extract<PrepareStep, { do: 'source' | 'tree' }>): number {
-  return (below ? 1 : 0) | (noClone === true ? 4 : 0)
+function cloneOptions({ recursive: below, noClone, topAlone }: Extract<PrepareStep, { do: 'source' | 'tree' }>): number {
+  return (below ? 1 : 0) | (noClone === true ? 4 : 0) | (topAlone === true ? 8 : 0)
 }
 
 function overlayFolders(
@@ -242,7 +242,7 @@ function enterStep(writer: Writer, step: EnterStep, slot: SlotNumber): void {
       break
     case 'bind':
       writer.u8(12)
-      writer.u32(step.recursive ? 1 : 0)
+      writer.u32((step.recursive ? 1 : 0) | (step.topAlone === true ? 8 : 0))
       writer.u64(attributesOf(step.attributes))
       writer.u32(propagationOf(step.propagation))
       writer.u16(slot(step.slot))

@@ -75,8 +75,16 @@ function prepareText(step: PrepareStep, name: Name): string {
   }
 }
 
-function clonedWords({ idMap, noClone }: Extract<PrepareStep, { do: 'source' | 'tree' }>, name: Name): string[] {
-  return [...(idMap === undefined ? [] : [`ids of ${name(idMap)}`]), ...(noClone === true ? ['cloned by the child'] : [])]
+function clonedWords({ idMap, noClone, topAlone }: Extract<PrepareStep, { do: 'source' | 'tree' }>, name: Name): string[] {
+  return [
+    ...topWords(topAlone),
+    ...(idMap === undefined ? [] : [`ids of ${name(idMap)}`]),
+    ...(noClone === true ? ['cloned by the child'] : []),
+  ]
+}
+
+function topWords(topAlone: boolean | undefined): string[] {
+  return topAlone === true ? ['the uppermost mount alone'] : []
 }
 
 function overlayText({
@@ -116,7 +124,7 @@ function enterText(step: EnterStep, name: Name): string {
     case 'mount':
       return `mount ${step.kind} at ${step.target}${extras([...step.parameters.map(([key, value]) => (value === '' ? key : `${key}=${value}`)), ...step.attributes])}`
     case 'bind':
-      return `bind ${step.source === '' ? name(step.slot) : step.source} at ${step.target}${extras(step.attributes)}`
+      return `bind ${step.source === '' ? name(step.slot) : step.source} at ${step.target}${extras([...step.attributes, ...topWords(step.topAlone)])}`
     case 'overlay':
       return `${overlayText(step)} at ${step.target}`
     case 'attributes':

@@ -1,9 +1,17 @@
 import { parseSize, refuseUnknownOptions } from '@box/core'
 import { resolve } from 'node:path'
-import { type Device, type Mount, type MountAttributes, type OverlayMount, standardDevices, standardMounts } from '../mounts.ts'
+import {
+  type BindMount,
+  type Device,
+  type Mount,
+  type MountAttributes,
+  type OverlayMount,
+  standardDevices,
+  standardMounts,
+} from '../mounts.ts'
 import { Namespace } from '../namespace.ts'
 import { deviceOptions, mountOptions } from '../option-names.ts'
-import type { NamespaceTarget, SpawnOptions } from '../options.ts'
+import type { SpawnOptions } from '../options.ts'
 import type { PlanContext } from './context.ts'
 import type { Draft } from './draft.ts'
 import { absolute, below, id, invalid, text, whole } from './invalid.ts'
@@ -74,7 +82,7 @@ class Filesystem {
     const target = below('mounts.target', mount.target)
     switch (mount.type) {
       case 'bind':
-        this.#bind(mount.source, mount, mount.recursive ?? true, mount.userNamespace)
+        this.#bind(mount.source, mount, mount.recursive ?? true, mount)
         break
       case 'tmpfs':
         this.#add('tmpfs', mount, [
@@ -119,20 +127,26 @@ class Filesystem {
     this.#draft.add({ do: 'mount', kind, target, parameters, attributes: attributesOf(mount), propagation, orBind })
   }
 
-  #bind(source: string | { readonly fd: number }, mount: MountAttributes, recursive: boolean, userNamespace?: NamespaceTarget): void {
+  #bind(
+    source: string | { readonly fd: number },
+    mount: MountAttributes,
+    recursive: boolean,
+    { userNamespace, recursiveAttributes = true }: Pick<BindMount, 'userNamespace' | 'recursiveAttributes'> = {},
+  ): void {
     if (!isSource(source)) throw invalid('mounts.source', source, 'a path, or an object with a descriptor')
     const attributes = attributesOf(mount)
     const path = typeof source === 'string' ? resolve(this.#context.cwd, text('mounts.source', source)) : ''
     if (userNamespace instanceof Namespace && userNamespace.kind !== 'user')
       throw invalid('mounts.userNamespace', `a ${userNamespace.kind} namespace`, 'a user namespace')
     const idMap = userNamespace === undefined ? undefined : this.#draft.giveFd('mounts.userNamespace.fd', userNamespace.fd)
-    const how = { recursive, attributes, idMap, ...cloning(this.#context, idMap) }
+    const topAlone = !recursiveAttributes || undefined
+    const how = { recursive, attributes, topAlone, idMap, ...cloning(this.#context, idMap) }
     const slot =
       typeof source === 'string'
         ? this.#draft.open({ do: 'source', path, ...how })
         : this.#draft.open({ do: 'tree', slot: this.#draft.giveFd('mounts.source.fd', source.fd), ...how })
     const { target, propagation } = mount
-    this.#draft.add({ do: 'bind', slot, source: path, target, recursive, attributes, propagation })
+    this.#draft.add({ do: 'bind', slot, source: path, target, recursive, attributes, topAlone, propagation })
   }
 
   #overlay(mount: OverlayMount, target: string): void {

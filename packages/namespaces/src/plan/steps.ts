@@ -24,6 +24,8 @@ export type Attribute = 'readOnly' | 'nosuid' | 'nodev' | 'noexec' | 'noatime' |
 interface ClonedMount {
   readonly recursive: boolean
   readonly attributes: readonly Attribute[]
+  /** Whether the attributes are for the uppermost mount alone. */
+  readonly topAlone?: boolean | undefined
   /** The user namespace whose ids the files are shown with. */
   readonly idMap?: SlotReference | undefined
   /** Whether the child clones it, as where the caller cannot. */
@@ -85,6 +87,7 @@ export type EnterStep =
       readonly target: string
       readonly recursive: boolean
       readonly attributes: readonly Attribute[]
+      readonly topAlone?: boolean | undefined
       readonly propagation?: string | undefined
     }
   | ({ readonly do: 'overlay'; readonly target: string; readonly propagation?: string | undefined } & OverlayFolders)

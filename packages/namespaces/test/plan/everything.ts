@@ -20,7 +20,7 @@ export const everything: PlanData = {
   given: [{ from: 'null' }, { from: 'fd', fd: 9 }, { from: 'path', path: '/proc/1/ns/pid' }, { from: 'input' }, { from: 'output' }],
   descriptors: [3, 4, 4, 'terminal', 'closed', 4],
   prepare: [
-    { do: 'source', path: '/etc', recursive: true, attributes: ['readOnly', 'nosuid'] },
+    { do: 'source', path: '/etc', recursive: true, attributes: ['readOnly', 'nosuid'], topAlone: true },
     { do: 'tree', slot: { given: 1 }, recursive: false, attributes: ['nodev'] },
     { do: 'device', path: '/dev/null', type: 'char', major: 1, minor: 3 },
     { do: 'source', path: '/mapped', recursive: false, attributes: [], idMap: { given: 2 }, noClone: true },
@@ -57,6 +57,7 @@ export const everything: PlanData = {
       target: '/host/etc',
       recursive: true,
       attributes: ['readOnly'],
+      topAlone: true,
       propagation: 'rslave',
     },
     { do: 'overlay', target: '/over', lowers: ['/e', '/f'], attributes: ['readOnly'], propagation: 'slave' },

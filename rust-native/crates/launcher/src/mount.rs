@@ -33,7 +33,8 @@ impl Settings {
 
     fn apply(self, tree: impl AsFd) -> Result<()> {
         if self.attributes != 0 {
-            sys::mount_setattr(&tree, self.recursive(), self.attributes, 0).call("mount_setattr")?;
+            let below = self.recursive() && self.options & mount_options::TOP_ALONE == 0;
+            sys::mount_setattr(&tree, below, self.attributes, 0).call("mount_setattr")?;
         }
         if self.propagation == 0 {
             return Ok(());

@@ -74,7 +74,8 @@ fn tree(mount: BorrowedFd<'_>, options: u32, attributes: u64) -> Result<Opened> 
     match if denied { Err(Errno::PERM) } else { open_tree(mount, c"", flags) } {
         Ok(tree) => {
             if attributes != 0 {
-                sys::mount_setattr(&tree, recursive, attributes, 0).call("mount_setattr")?;
+                let below = recursive && options & mount_options::TOP_ALONE == 0;
+                sys::mount_setattr(&tree, below, attributes, 0).call("mount_setattr")?;
             }
             Ok((tree, slot::DETACHED))
         }

@@ -51,6 +51,8 @@ pub mod mount_options {
     pub const OR_BIND: u32 = 2;
     /// The caller does not clone the mount, as if it could not: the child does.
     pub const NO_CLONE: u32 = 4;
+    /// Attributes hold for the uppermost mount alone, whatever is brought along.
+    pub const TOP_ALONE: u32 = 8;
 }
 
 /// What the sender adds for each descriptor of a message, because only it knows how the descriptor could be opened.

@@ -73,7 +73,8 @@ impl Settings<'_> {
         if let Some(namespace) = self.id_map {
             mount::map_ids_below(tree.as_fd(), namespace, self.recursive())?;
         }
-        if self.attributes == 0 { Ok(()) } else { mount::add_attributes(tree.as_fd(), self.attributes, self.recursive()) }
+        let below = self.recursive() && self.options & mount_options::TOP_ALONE == 0;
+        if self.attributes == 0 { Ok(()) } else { mount::add_attributes(tree.as_fd(), self.attributes, below) }
     }
 }
 
