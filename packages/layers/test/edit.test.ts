@@ -64,6 +64,13 @@ const tables: readonly (readonly [string, readonly (readonly TarEntry[])[]])[] =
       [hide('s'), dir('s'), file('s/own')],
     ],
   ],
+  [
+    'describe a folder in place of a link after what it holds',
+    [
+      [...base, symlink('s', 'nowhere'), symlink('o', 'nowhere')],
+      [file('s/own'), dir('s'), opaque('o'), dir('o', 0o700), file('a/implied')],
+    ],
+  ],
   ['hide a folder of which they have an entry', [base, [file('a/deep/new'), hide('a')], [dir('c'), file('c/x')]]],
   [
     'hold empty files, pipes and links',

@@ -74,7 +74,7 @@ pub struct Options {
     pub opaque: Marks,
     /// The layers below, unpacked, the topmost first.
     pub lowers: Vec<OwnedFd>,
-    /// What the layer says for itself, whatever those below have there.
+    /// The folders that the layer describes, whatever those below have there.
     pub own: Own,
     /// Hard links to what is not there.
     pub missing_links: MissingLinks,

@@ -16,26 +16,21 @@ impl FileTree {
         let mut tree = Self::empty(below, limits);
         for (index, layer) in layers.iter().enumerate() {
             let mut reader = Reader::new(limits);
-            let mut applier = Applier { tree: &mut tree, layer: index, ordinal: 0 };
-            layer.each(limits, &mut |piece| reader.push(piece, &mut applier).map(|()| true))?;
+            let mut entries = Entries(Vec::new());
+            layer.each(limits, &mut |piece| reader.push(piece, &mut entries).map(|()| true))?;
             reader.finish(true)?;
+            tree.apply_all(entries.0, index)?;
         }
         Ok(tree)
     }
 }
 
-struct Applier<'tree> {
-    tree: &'tree mut FileTree,
-    layer: usize,
-    ordinal: u64,
-}
+struct Entries(Vec<Entry>);
 
-impl Sink for Applier<'_> {
+impl Sink for Entries {
     fn begin(&mut self, entry: Entry) -> Result<()> {
-        let path = entry.path.clone();
-        let place = (self.layer, self.ordinal);
-        self.ordinal += 1;
-        self.tree.apply(entry, place).map_err(|failure| if failure.path.is_some() { failure } else { failure.at(&path) })
+        self.0.push(entry);
+        Ok(())
     }
 
     fn data(&mut self, _offset: u64, _bytes: &[u8]) -> Result<()> {
@@ -48,6 +43,31 @@ impl Sink for Applier<'_> {
 }
 
 impl FileTree {
+    fn apply_all(&mut self, entries: Vec<Entry>, layer: usize) -> Result<()> {
+        self.replace_links(&entries, layer);
+        for (ordinal, entry) in entries.into_iter().enumerate() {
+            let path = entry.path.clone();
+            let applied = self.apply(entry, (layer, ordinal as u64));
+            applied.map_err(|failure| if failure.path.is_some() { failure } else { failure.at(&path) })?;
+        }
+        Ok(())
+    }
+
+    /// A folder's entry may come after what the folder holds, which does not go where a link of a layer below leads.
+    fn replace_links(&mut self, entries: &[Entry], layer: usize) {
+        let folders = entries.iter().filter(|entry| entry.kind == Kind::Directory);
+        let mut paths: Vec<Path> = folders.filter_map(|entry| Path::parse(&entry.path, &self.limits).ok()).collect();
+        paths.sort_by_key(Path::depth);
+        for path in paths {
+            let Some((parents, name)) = path.split() else { continue };
+            let Ok(Step::At(parent)) = self.walk(parents, true) else { continue };
+            let present = self.folder(parent).and_then(|folder| folder.children.get(name)).copied();
+            if present.and_then(|id| self.record(id)).is_some_and(|record| record.entry.kind == Kind::Symlink) {
+                self.folder_in(parent, name, layer);
+            }
+        }
+    }
+
     fn apply(&mut self, mut entry: Entry, place: (usize, u64)) -> Result<()> {
         let path = Path::parse(&entry.path, &self.limits)?;
         let Some((parents, name)) = path.split() else {

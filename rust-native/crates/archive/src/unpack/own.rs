@@ -1,5 +1,5 @@
-//! What a layer says for itself, wherever in its archive: the folders that it describes, and what it hides below it. Where it stands above others, none
-//! of that is asked of them, although the entry that says so may come later.
+//! The folders that a layer describes, wherever in its archive. Where it stands above others, these are not asked what they have in such a folder's place: a link
+//! there would lead what the folder holds elsewhere, if its own entry came later.
 
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
@@ -7,18 +7,15 @@ use std::os::fd::OwnedFd;
 use box_kernel::{Result, SyscallContext};
 
 use super::path::Path;
-use super::whiteouts::{self, Whiteout};
 use crate::decode::Compression;
 use crate::image::StoredLayer;
 use crate::limits::Limits;
 use crate::tar::{Entry, Kind, Reader, Sink};
 
-/// Paths without slashes at their ends; the root's is empty.
+/// Paths without slashes at their ends.
 #[derive(Debug, Default)]
 pub struct Own {
     folders: HashSet<Vec<u8>>,
-    hidden: HashSet<Vec<u8>>,
-    opaque: HashSet<Vec<u8>>,
 }
 
 impl Own {
@@ -33,11 +30,9 @@ impl Own {
         Ok(collector.own)
     }
 
-    /// Whether layers below have no say over what that path stands for.
-    pub(super) fn decides(&self, path: &[Vec<u8>]) -> bool {
-        let above = |count: usize| path.get(..count).unwrap_or_default().join(&b'/');
-        self.folders.contains(&above(path.len()))
-            || (0..path.len()).any(|count| self.opaque.contains(&above(count)) || self.hidden.contains(&above(count + 1)))
+    /// Whether the layer describes a folder of that path.
+    pub(super) fn has(&self, path: &[Vec<u8>]) -> bool {
+        self.folders.contains(&path.join(&b'/'))
     }
 }
 
@@ -48,13 +43,9 @@ struct Collector {
 
 impl Sink for Collector {
     fn begin(&mut self, entry: Entry) -> Result<()> {
-        let path = Path::parse(&entry.path, &self.limits)?;
-        let Some((parents, name)) = path.split() else { return Ok(()) };
-        match whiteouts::parse(&entry, name)? {
-            Some(Whiteout::Folder) => self.own.opaque.insert(parents.join(&b'/')),
-            Some(Whiteout::Name(hidden)) => self.own.hidden.insert([parents, &[hidden]].concat().join(&b'/')),
-            None => entry.kind == Kind::Directory && self.own.folders.insert(path.bytes()),
-        };
+        if entry.kind == Kind::Directory {
+            self.own.folders.insert(Path::parse(&entry.path, &self.limits)?.bytes());
+        }
         Ok(())
     }
 

@@ -47,6 +47,11 @@ impl Path {
         Some((parents, name))
     }
 
+    /// How many components there are.
+    pub(crate) fn depth(&self) -> usize {
+        self.components.len()
+    }
+
     /// The components, with slashes between them.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.components.join(&b'/')

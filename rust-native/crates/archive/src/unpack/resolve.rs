@@ -99,8 +99,8 @@ impl Unpacker {
                 found => {
                     let mut below: Vec<Vec<u8>> = place.folders.iter().map(|(_, name)| name.clone()).collect();
                     below.push(name.clone());
-                    // What this layer hides, or has a folder of its own in place of, is not there for it either.
-                    let lower = if found.is_some() || self.own.decides(&below) { None } else { self.lowers.find(&below)? };
+                    // What a whiteout hides, or a folder of this layer stands in place of, is not there for it.
+                    let lower = if found.is_some() || self.own.has(&below) { None } else { self.lowers.find(&below)? };
                     match lower {
                         Some(lower) if lower.kind() == FileType::Symlink => {
                             self.note_lower(below.join(&b'/'));
