@@ -5,7 +5,7 @@ import { leasedContent } from '../sessions.ts'
 import { whilePruning } from './pruning.ts'
 import { reachableFrom } from './reachable.ts'
 import { removeLayer } from './remove-layer.ts'
-import type { StoreParts } from './store.ts'
+import type { StoreParts } from './parts.ts'
 import { sweep } from './sweep.ts'
 
 /**

@@ -1,38 +1,18 @@
-import {
-  BoxError,
-  type ByteRange,
-  channels,
-  type Descriptor,
-  type Digest,
-  type Ingest,
-  type Platform,
-  refuseUnknownOptions,
-} from '@box/core'
-import { type ImageLayout, isDigest, layerCompression, type Locks, parseDigest, parseImageDocument, readBlob } from '@box/oci'
-import { join } from 'node:path'
-import type { Readable, Writable } from 'node:stream'
+import { BoxError, type ByteRange, type Descriptor, type Digest, type Ingest, type Platform, refuseUnknownOptions } from '@box/core'
+import { layerCompression, parseDigest } from '@box/oci'
 import { closeSync } from 'node:fs'
+import type { Readable, Writable } from 'node:stream'
 import type { Image, NamedImage } from '../image.ts'
 import { type ImageFiles, readImageFiles } from '../image-files.ts'
-import { buildImage, checkPlatform, type NewLayer } from '../images/build.ts'
-import { chainIDs } from '../images/chain.ts'
-import { appendedLayer, type ImageWork, putIndex, rebaseImage, recompressImage, squashImage } from '../images/edit.ts'
 import { exportImage, nameOf } from '../images/export.ts'
-import { withSource } from '../images/import.ts'
-import { loadImage } from '../images/load.ts'
 import { pullAgain } from '../images/layer-files.ts'
-import { dated } from '../images/source-date.ts'
-import { packLayer, type Packing } from '../images/pack.ts'
-import { copyBlob, copyGraph } from '../images/transfer.ts'
 import type { LayerStore, Pruned, StoreUsage, Verification } from '../layer-store.ts'
 import type { MountedRoot } from '../mounted-root.ts'
 import * as names from '../option-names.ts'
 import type {
   CommitOptions,
-  Compression,
   CreateOptions,
   ExportOptions,
-  ImageSettings,
   ImportOptions,
   IndexOptions,
   MountOptions,
@@ -42,62 +22,32 @@ import type {
   SquashOptions,
   VerifyOptions,
 } from '../options.ts'
-
-import type { StoreRights } from '../privileges.ts'
-import { mountRoot } from '../roots/mount.ts'
-import { LayeredRoot } from '../roots/layered-root.ts'
-import type { Session } from '../sessions.ts'
-import type { Durable } from '../unpacked/durable.ts'
-import type { LowerLayer, UnpackedLayers } from '../unpacked/layers.ts'
+import { systemCalls } from '../system-calls.ts'
+import type { UnpackedLayers } from '../unpacked/layers.ts'
 import { unpackOptions } from '../unpacked/staging.ts'
-import type { Keep } from '../unpacked/receiver.ts'
-import type { Holds } from './holds.ts'
-import { lowersOf } from './lowers.ts'
-import type { ImageNames } from './names.ts'
+import { ImageMaker } from './image-maker.ts'
+import { KnownImages } from './known-images.ts'
+import { Mounts } from './mounts.ts'
+import type { StoreParts } from './parts.ts'
 import { pruneStore } from './prune.ts'
-import { waitForPruner } from './pruning.ts'
-import type { UnpackedNames } from './unpacked-names.ts'
 import { usageOf } from './usage.ts'
 import { verifyStore } from './verify.ts'
-import { systemCalls } from '../system-calls.ts'
-
-/** What an open store consists of. */
-export interface StoreParts {
-  readonly path: string
-  readonly keep: Keep
-  readonly images: ImageLayout
-  readonly names: ImageNames
-  readonly unpacked: UnpackedNames
-  readonly locks: Locks
-  readonly layers: UnpackedLayers
-  readonly folders: {
-    readonly staging: string
-    readonly layers: string
-    readonly containers: string
-    readonly sessions: string
-    readonly empty: string
-  }
-  readonly session: Session
-  readonly hold: (digests: readonly Digest[]) => Promise<void>
-  readonly holds: Holds
-  readonly durable: Durable
-  readonly privileges: StoreRights
-}
 
 /** An image layout with its layers unpacked beside it. */
 export class Store implements LayerStore {
   readonly path: string
   readonly #parts: StoreParts
-  readonly #roots = new Set<LayeredRoot>()
-  /** Images do not change: those of late are not read again. */
-  readonly #images = new Map<Digest, Image>()
-  readonly #lowers = new WeakMap<Image, readonly LowerLayer[]>()
+  readonly #known: KnownImages
+  readonly #maker: ImageMaker
+  readonly #mounts = new Mounts()
   readonly #files = new WeakMap<Image, Promise<ImageFiles>>()
   #closing: Promise<void> | undefined
 
   constructor(parts: StoreParts) {
     this.path = parts.path
     this.#parts = parts
+    this.#known = new KnownImages(() => this.#open())
+    this.#maker = new ImageMaker(() => this.#open(), this, this.#known)
   }
 
   async stat(digest: Digest, options: { readonly signal?: AbortSignal } = {}): Promise<{ readonly size: number } | undefined> {
@@ -151,18 +101,7 @@ export class Store implements LayerStore {
   }
 
   async get(name: string, { platform }: { readonly platform?: Platform | undefined } = {}): Promise<Image | undefined> {
-    return await systemCalls(async () => {
-      const { images } = this.#open()
-      const remembered = isDigest(name) ? this.#images.get(name) : undefined
-      if (remembered !== undefined && (await images.stat(remembered.digest)) !== undefined) return remembered
-      const descriptor = isDigest(name) ? await this.#describe(name) : await this.resolve(name)
-      if (descriptor === undefined) return undefined
-      const known = this.#images.get(descriptor.digest)
-      if (known !== undefined) return known
-      const image = await loadImage(images, descriptor, platform)
-      this.#remember(image)
-      return image
-    })
+    return await systemCalls(() => this.#known.find(name, platform))
   }
 
   async list(): Promise<readonly NamedImage[]> {
@@ -174,66 +113,11 @@ export class Store implements LayerStore {
   }
 
   async create(options: CreateOptions): Promise<Image> {
-    return await systemCalls(async () => {
-      refuseUnknownOptions('create', options, names.createOptions)
-      const { from, add = {}, layers: ready = [], compression, config: given = {}, platform, tag, signal } = options
-      refuseUnknownOptions('config of an image', given, names.imageSettings)
-      const config = dated(given)
-      const base = from === undefined ? undefined : await this.#image(from, platform)
-      checkPlatform(base, platform)
-      const layers: NewLayer[] = []
-      for (const [target, path] of Object.entries(add)) {
-        if (!target.startsWith('/') || target.includes('\0'))
-          throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `add: ${JSON.stringify(target)} is not an absolute path`)
-        const packing: Packing = {
-          kind: 'folder',
-          path,
-          options: {
-            prefix: target,
-            withoutParents: base !== undefined,
-            owner: { uid: 0, gid: 0 },
-            ...epochOf(config),
-            ...compressionOf(compression),
-          },
-        }
-        const layer = await this.#pack(packing, signal)
-        if (layer !== undefined) layers.push(layer)
-      }
-      for (const source of ready) layers.push(await appendedLayer(this.#work(signal), source))
-      return await this.#build(base, layers, config, { platform, tag, signal })
-    })
+    return await systemCalls(() => this.#maker.create(options))
   }
 
   async import(from: string | Readable, options: ImportOptions = {}): Promise<Image> {
-    return await systemCalls(async () => {
-      refuseUnknownOptions('import', options, names.importOptions)
-      const { platform, signal, tag } = options
-      return await withSource(
-        from,
-        options,
-        () => this.#temporary(),
-        async (source) => {
-          if (source.kind === 'folder') {
-            const { ids } = this.#open().privileges
-            // What an ordinary user packs is its own, whatever else it can map.
-            const keepsOwners = this.#open().privileges.keepsOwners && ids === undefined
-            const packing: Packing = { kind: 'folder', path: source.path, options: keepsOwners ? {} : { owner: { uid: 0, gid: 0 } } }
-            const layer = await this.#pack(packing, signal)
-            return await this.#build(undefined, layer === undefined ? [] : [layer], {}, { platform, tag, signal })
-          }
-          if (source.kind === 'layer') {
-            await copyBlob(source.source, this, source.layer.descriptor, { signal })
-            return await this.#build(undefined, [source.layer], {}, { platform, tag, signal })
-          }
-          const image = await loadImage(source.source, source.descriptor, platform)
-          const given = tag === undefined ? source.names : [tag]
-          if (tag === undefined) for (const name of given) await this.#refuseOther(name, image)
-          await copyGraph(source.source, this, image, { signal })
-          for (const name of given) await this.tag(name, image)
-          return await this.#image(image.digest)
-        },
-      )
-    })
+    return await systemCalls(() => this.#maker.import(from, options))
   }
 
   async export(image: Image | string, target: string | Writable, options: ExportOptions = {}): Promise<void> {
@@ -242,7 +126,7 @@ export class Store implements LayerStore {
       const { images, layers, privileges } = this.#open()
       const name = nameOf(image)
       const descriptor =
-        name === undefined || options.platform !== undefined ? await this.#image(image, options.platform) : await this.resolve(name)
+        name === undefined || options.platform !== undefined ? await this.#known.need(image, options.platform) : await this.resolve(name)
       if (descriptor === undefined) throw new BoxError('ERR_BOX_NOT_FOUND', `the store has no image ${JSON.stringify(image)}`)
       const context = {
         images,
@@ -250,7 +134,7 @@ export class Store implements LayerStore {
         descriptor,
         name,
         unpack: unpackOptions(privileges.ids === undefined ? privileges : { ...privileges, keepsOwners: false }),
-        image: () => this.#image(image, options.platform),
+        image: () => this.#known.need(image, options.platform),
       }
       await exportImage(context, target, options)
     })
@@ -259,93 +143,33 @@ export class Store implements LayerStore {
   async mount(given: Image | string, options: MountOptions = {}): Promise<MountedRoot> {
     return await systemCalls(async () => {
       refuseUnknownOptions('mount', options, names.mountOptions)
-      const { privileges, folders, session, layers } = this.#open()
-      const image = await this.#image(given, options.platform)
-      return await channels.mount.tracePromise(
-        async () => {
-          const diffIDs = image.layers.map(({ diffID }) => diffID)
-          const content = [image.digest, image.manifest.config.digest, ...image.layers.map(({ descriptor }) => descriptor.digest)]
-          const lease = await session.lease([...new Set([...content, ...diffIDs, ...chainIDs(diffIDs)])])
-          await this.#waitForPrune()
-          const closed = async (): Promise<void> => {
-            this.#roots.delete(root)
-            await lease.release()
-          }
-          const context = { privileges, empty: folders.empty, containers: folders.containers, newName: () => session.newName() }
-          const make = (lowers: readonly LowerLayer[]): Promise<LayeredRoot> => mountRoot(context, image, lowers, options, closed)
-          const root = await this.#withLowers(layers, image, make).catch(async (error: unknown) => {
-            await lease.release()
-            throw error
-          })
-          this.#roots.add(root)
-          return root
-        },
-        { image: image.digest },
-      )
+      return await this.#mounts.mount(this.#open(), await this.#known.need(given, options.platform), options)
     })
   }
 
   async commit(root: MountedRoot, options: CommitOptions = {}): Promise<Image> {
-    return await systemCalls(async () => {
-      refuseUnknownOptions('commit', options, names.commitOptions)
-      const { tag, signal, compression, ...given } = options
-      const settings = dated(given)
-      if (!(root instanceof LayeredRoot) || !this.#roots.has(root))
-        throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'the root was not mounted by this store, or is closed')
-      const { written, image } = root.parts()
-      return await channels.commit.tracePromise(
-        async () => {
-          const owner = this.#open().privileges.keepsOwners ? {} : { owner: { uid: 0, gid: 0 } }
-          const layer =
-            written === undefined
-              ? undefined
-              : await this.#pack(
-                  { kind: 'written', written, options: { ...owner, ...epochOf(settings), ...compressionOf(compression) } },
-                  signal,
-                )
-          return await this.#build(image, layer === undefined ? [] : [layer], settings, { tag, signal })
-        },
-        { image: image.digest },
-      )
-    })
+    return await systemCalls(() => this.#maker.commit(this.#mounts.own(root), options))
   }
 
-  async squash(given: Image | string, options: SquashOptions = {}): Promise<Image> {
-    return await systemCalls(async () => {
-      refuseUnknownOptions('squash', options, names.squashOptions)
-      return await this.#made(await squashImage(this.#work(options.signal), await this.#image(given), options), options.tag)
-    })
+  async squash(image: Image | string, options: SquashOptions = {}): Promise<Image> {
+    return await systemCalls(() => this.#maker.squash(image, options))
   }
 
-  async rebase(given: Image | string, options: RebaseOptions): Promise<Image> {
-    return await systemCalls(async () => {
-      refuseUnknownOptions('rebase', options, names.rebaseOptions)
-      const [from, onto] = [await this.#image(options.from), await this.#image(options.onto)]
-      return await this.#made(await rebaseImage(this.#work(options.signal), await this.#image(given), from, onto), options.tag)
-    })
+  async rebase(image: Image | string, options: RebaseOptions): Promise<Image> {
+    return await systemCalls(() => this.#maker.rebase(image, options))
   }
 
-  async recompress(given: Image | string, options: RecompressOptions): Promise<Image> {
-    return await systemCalls(async () => {
-      refuseUnknownOptions('recompress', options, names.recompressOptions)
-      return await this.#made(await recompressImage(this.#work(options.signal), await this.#image(given), options), options.tag)
-    })
+  async recompress(image: Image | string, options: RecompressOptions): Promise<Image> {
+    return await systemCalls(() => this.#maker.recompress(image, options))
   }
 
   async index(images: readonly (Image | string)[], options: IndexOptions = {}): Promise<Descriptor> {
-    return await systemCalls(async () => {
-      refuseUnknownOptions('index', options, names.indexOptions)
-      const members: Image[] = []
-      for (const image of images) members.push(await this.#image(image))
-      const descriptor = await putIndex(this.#work(options.signal), members, options.annotations)
-      if (options.tag !== undefined) await this.tag(options.tag, descriptor)
-      return descriptor
-    })
+    return await systemCalls(() => this.#maker.index(images, options))
   }
 
   async files(given: Image | string, { platform }: { readonly platform?: Platform | undefined } = {}): Promise<ImageFiles> {
     return await systemCalls(async () => {
-      const image = await this.#image(given, platform)
+      const image = await this.#known.need(given, platform)
       const files = this.#files.get(image) ?? readImageFiles(this.path, image.layers)
       this.#files.set(image, files)
       try {
@@ -379,8 +203,8 @@ export class Store implements LayerStore {
 
   async close(): Promise<void> {
     await systemCalls(async () => {
-      if (this.#roots.size > 0)
-        throw new BoxError('ERR_BOX_STATE', `${this.#roots.size} roots of the store are still mounted: close them first`)
+      if (this.#mounts.size > 0)
+        throw new BoxError('ERR_BOX_STATE', `${this.#mounts.size} roots of the store are still mounted: close them first`)
       const { unpacking } = this.#parts.layers
       if (unpacking > 0)
         throw new BoxError('ERR_BOX_STATE', `${unpacking} layers are still being received: commit or abort their writers first`)
@@ -407,107 +231,6 @@ export class Store implements LayerStore {
     if (this.#closing !== undefined) throw new BoxError('ERR_BOX_STATE', 'the store is closed')
     return this.#parts
   }
-
-  async #image(given: Image | string, platform?: Platform): Promise<Image> {
-    const image = await this.get(typeof given === 'string' ? given : given.digest, { platform })
-    if (image === undefined)
-      throw new BoxError('ERR_BOX_NOT_FOUND', `the store has no image ${JSON.stringify(typeof given === 'string' ? given : given.digest)}`)
-    return image
-  }
-
-  /** A name that comes from elsewhere takes nothing away from what has it here. */
-  async #refuseOther(name: string, { digest }: Image): Promise<void> {
-    const present = await this.resolve(name)
-    if (present === undefined || present.digest === digest) return
-    throw new BoxError('ERR_BOX_STATE', `the store has another image of the name ${JSON.stringify(name)}`, {
-      hint: 'say which name the import gets: the same as tag replaces that image',
-    })
-  }
-
-  /** What operations on images need. */
-  #work(signal: AbortSignal | undefined): ImageWork {
-    return {
-      sink: this,
-      path: this.path,
-      signal,
-      temporary: () => this.#temporary(),
-      image: (given) => this.#image(given),
-      hold: this.#open().hold,
-    }
-  }
-
-  async #made(descriptor: Descriptor, tag: string | undefined): Promise<Image> {
-    if (tag !== undefined) await this.tag(tag, descriptor)
-    return await this.#image(descriptor.digest)
-  }
-
-  #temporary(): string {
-    const { layers, session } = this.#open()
-    return join(layers.staging, session.newName())
-  }
-
-  #remember(image: Image): void {
-    this.#images.delete(image.digest)
-    this.#images.set(image.digest, image)
-    for (const oldest of this.#images.keys()) {
-      if (this.#images.size <= rememberedImages) break
-      this.#images.delete(oldest)
-    }
-  }
-
-  async #describe(digest: Digest): Promise<Descriptor | undefined> {
-    const { images } = this.#open()
-    const found = await images.stat(digest)
-    if (found === undefined) return undefined
-    const bytes = await readBlob(images, { mediaType: '', digest, size: found.size })
-    return { ...parseImageDocument(bytes).descriptor, digest }
-  }
-
-  async #pack(packing: Packing, signal: AbortSignal | undefined): Promise<NewLayer | undefined> {
-    return await packLayer(this, packing, this.#temporary(), signal)
-  }
-
-  async #build(
-    base: Image | undefined,
-    layers: readonly NewLayer[],
-    settings: ImageSettings,
-    { platform, tag, signal }: Pick<CreateOptions, 'platform' | 'tag' | 'signal'>,
-  ): Promise<Image> {
-    if (base !== undefined) await this.#open().hold(base.layers.map(({ descriptor }) => descriptor.digest))
-    return await this.#made(await buildImage(this, { base, layers, settings, platform, signal }), tag)
-  }
-
-  /** What was found before is there as long as nobody pruned it, which the mount finds out. */
-  async #withLowers<Value>(layers: UnpackedLayers, image: Image, use: (lowers: readonly LowerLayer[]) => Promise<Value>): Promise<Value> {
-    const known = this.#lowers.get(image)
-    if (known !== undefined)
-      try {
-        return await use(known)
-      } catch (error) {
-        this.#lowers.delete(image)
-        if (!(error instanceof BoxError) || error.code !== 'ERR_BOX_NOT_FOUND') throw error
-      }
-    const found = await lowersOf(layers, image)
-    this.#lowers.set(image, found)
-    return await use(found)
-  }
-
-  async #waitForPrune(): Promise<void> {
-    const { locks, folders } = this.#open()
-    await waitForPruner(folders.sessions, locks)
-  }
-}
-
-/** How many images a store keeps in memory. */
-const rememberedImages = 32
-
-/** No file of a layer is younger than its image. */
-function epochOf({ created }: ImageSettings): { readonly sourceDateEpoch?: number } {
-  return created === undefined ? {} : { sourceDateEpoch: Math.floor(created.getTime() / 1000) }
-}
-
-function compressionOf(compression: Compression | undefined): { readonly compression?: Compression } {
-  return compression === undefined ? {} : { compression }
 }
 
 /** Who needs bytes that were not kept learns how to get them. */

@@ -5,7 +5,7 @@ import type { Usage } from '../mounted-root.ts'
 import { measureFolder } from '../unpacked/trees.ts'
 import type { ImageNames } from './names.ts'
 import { type Reachable, reachableFrom } from './reachable.ts'
-import type { StoreParts } from './store.ts'
+import type { StoreParts } from './parts.ts'
 
 type Counted = { bytes: number; inodes: number }
 

@@ -7,7 +7,7 @@ import { measureFolder } from '../unpacked/trees.ts'
 import { whilePruning } from './pruning.ts'
 import { reachableFrom } from './reachable.ts'
 import { removeLayer } from './remove-layer.ts'
-import type { StoreParts } from './store.ts'
+import type { StoreParts } from './parts.ts'
 
 /** Reads every blob through, looks for those that are missing, and counts the files of the unpacked layers. */
 export async function verifyStore(parts: StoreParts, { repair = false, signal }: VerifyOptions): Promise<Verification> {
