@@ -73,6 +73,39 @@ asRoot('the options of a container hold for its first process and for the comman
     })
   })
 
+  test('its mask, groups, capabilities, kernel parameters, devices and hidden paths', async () => {
+    const look =
+      'umask; id -G; cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/self/oom_score_adj; grep CapAmb /proc/self/status; ls /etc'
+    const options: StartOptions = {
+      umask: 0o77,
+      user: '0:0',
+      additionalGids: [7, 9],
+      sysctls: { 'net.ipv4.ip_unprivileged_port_start': '80' },
+      oomScoreAdj: 500,
+      capabilities: { bounding: ['CAP_KILL'], permitted: ['CAP_KILL'], inheritable: ['CAP_KILL'], ambient: ['CAP_KILL'] },
+      maskedPaths: ['/etc'],
+      devices: [{ path: '/dev/of-its-own', type: 'fifo' }],
+    }
+    const expected = '0077\n0 7 9\n80\n500\nCapAmb:\t0000000000000020\n'
+    expect(await output(['sh', '-c', `${look}; test -p /dev/of-its-own`], options)).toBe(expected)
+    await within({ ...options, readOnlyPaths: ['/tmp'], domainname: 'domain' }, async (container) => {
+      const child = await container.exec(['sh', '-c', `${look}; echo x > /tmp/x; cat /proc/sys/kernel/domainname`])
+      expect([await text(child.stdout), await text(child.stderr)]).toEqual([
+        `${expected}domain\n`,
+        expect.stringContaining('Read-only file system'),
+      ])
+    })
+  })
+
+  test('privileges are gained by executing a program where that is allowed, and not otherwise', async () => {
+    const look = ['sh', '-c', 'grep NoNewPrivs /proc/self/status']
+    expect(await output(look, {})).toBe('NoNewPrivs:\t1\n')
+    await within({ noNewPrivileges: false }, async (container) => {
+      const child = await container.exec(look)
+      expect(await text(child.stdout)).toBe('NoNewPrivs:\t0\n')
+    })
+  })
+
   test('what landlock lets it reach', async () => {
     const look = ['sh', '-c', 'cat /etc/passwd > /tmp/copy; cat /work/file; echo x > /tmp/x && echo written']
     const options: StartOptions = {

@@ -4,7 +4,7 @@ import type { NamespaceChoices, Process, SpawnOptions, spawn } from '@box/namesp
 
 import { execOptions } from './option-names.ts'
 import type { ExecOptions, StartOptions } from './options.ts'
-import { baseEnvironment, capabilitiesOf } from './sandbox.ts'
+import { baseEnvironment, capabilitiesOf, withGroups } from './sandbox.ts'
 import { userIn } from './user.ts'
 
 /** What a command beside the first one is started with. */
@@ -17,6 +17,7 @@ export interface Confinement {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   readonly capabilities: StartOptions['capabilities']
+  readonly additionalGids: StartOptions['additionalGids']
   readonly launch: typeof spawn
 }
 
@@ -33,7 +34,9 @@ export async function execIn(
   refuseUnknownOptions('exec', options, execOptions)
   const { spawned, root, launch } = confinement
   options.signal?.throwIfAborted()
-  const { home, ...user } = await userIn(root, options.user ?? confinement.user)
+  const { home, ...found } = await userIn(root, options.user ?? confinement.user)
+  // Another user than the container's has groups of its own.
+  const user = options.user === undefined ? withGroups(found, confinement.additionalGids) : found
   return await launch(command, {
     ...spawned,
     ...made,

@@ -1,6 +1,6 @@
 import type { Platform, Size } from '@box/core'
 import type { Limits } from '@box/cgroups'
-import type { CapabilityName, Mount, SeccompProfile, SpawnOptions } from '@box/namespaces'
+import type { Capabilities, CapabilityName, Mount, SeccompProfile, SpawnOptions } from '@box/namespaces'
 
 /** Which ids a container's ids are outside. */
 export type UserNamespaceChoice =
@@ -30,18 +30,39 @@ export interface StartOptions {
   readonly entrypoint?: readonly string[] | undefined
   /** Default: the first 12 characters of the container's id. */
   readonly hostname?: string | undefined
+  /** As in `spawn`. Default: the caller's. */
+  readonly domainname?: string | undefined
+  /** As in `spawn`: kernel parameters of the container's own namespaces. Default: the kernel's. */
+  readonly sysctls?: SpawnOptions['sysctls']
   /** Default: 1,024 processes where a cgroup can be made, and nothing else. A limit that is asked for and can't be had is an error. */
   readonly limits?: ContainerLimits | undefined
   /** `none`, the default: a network namespace with nothing but the loopback interface. `host`: the caller's network. */
   readonly network?: 'none' | 'host' | undefined
   /** Mounts beside those that every container has. */
   readonly mounts?: readonly Mount[] | undefined
+  /** As in `spawn`: device nodes beside those that every container has. Default: none. */
+  readonly devices?: SpawnOptions['devices']
+  /** As in `spawn`. Default: `standardMaskedPaths`. */
+  readonly maskedPaths?: SpawnOptions['maskedPaths']
+  /** As in `spawn`. Default: `standardReadOnlyPaths`. */
+  readonly readOnlyPaths?: SpawnOptions['readOnlyPaths']
+  /** As in `spawn`. Default: `rprivate`. */
+  readonly rootPropagation?: SpawnOptions['rootPropagation']
   /** Makes the root read-only. Default: false. */
   readonly readOnly?: boolean | undefined
   /** Default: `auto`. */
   readonly userns?: UserNamespaceChoice | undefined
-  /** Default: the standard list of @box/namespaces without CAP_MKNOD and CAP_AUDIT_WRITE. */
-  readonly capabilities?: readonly CapabilityName[] | undefined
+  /**
+   * A list, of which a user other than 0 has the bounding set alone, or each of the five sets as it is to be. Default: the standard list of
+   * @box/namespaces without CAP_MKNOD and CAP_AUDIT_WRITE.
+   */
+  readonly capabilities?: readonly CapabilityName[] | Capabilities | undefined
+  /** As in `spawn`. Default: true: no program of the image gains a privilege by being executed. */
+  readonly noNewPrivileges?: boolean | undefined
+  /** Groups beside those that the image's account files give to the user, for commands of `exec` as the same user, too. Default: none. */
+  readonly additionalGids?: readonly number[] | undefined
+  /** As in `spawn`. Default: 0o022. */
+  readonly umask?: SpawnOptions['umask']
   /** Runs an init as process 1 that forwards signals and reaps. Default: false, the command is process 1. */
   readonly init?: boolean | undefined
   /** As in `spawn`. Default: `['ignore', 'pipe', 'pipe']`. */
@@ -51,6 +72,8 @@ export interface StartOptions {
   /** As in `spawn`: further descriptors of the caller's, by the number that each has inside. Default: none. */
   readonly descriptors?: SpawnOptions['descriptors']
   readonly rlimits?: SpawnOptions['rlimits']
+  /** As in `spawn`. Default: the caller's. */
+  readonly oomScoreAdj?: SpawnOptions['oomScoreAdj']
   /** A filter of system calls. Default: the default profile of @box/namespaces. */
   readonly seccomp?: SeccompProfile | undefined
   /** As in `spawn`: answers the calls that `seccomp` marks with `SCMP_ACT_NOTIFY`, those of `exec` among them. */

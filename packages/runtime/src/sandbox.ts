@@ -2,9 +2,11 @@ import type { CgroupTarget, Root, UserNamespaceTarget } from '@box/core'
 import {
   defaultSeccompProfile,
   standardCapabilities,
+  standardDevices,
   standardMaskedPaths,
   standardMounts,
   standardReadOnlyPaths,
+  type Capabilities,
   type CapabilityName,
   type SpawnOptions,
   type User,
@@ -50,17 +52,23 @@ export function sandbox(parts: Made, options: StartOptions): SpawnOptions {
     root,
     readOnlyRoot: options.readOnly === true,
     mounts: [...standardMounts, ...(options.mounts ?? [])],
-    maskedPaths: standardMaskedPaths,
-    readOnlyPaths: standardReadOnlyPaths,
+    devices: [...standardDevices, ...(options.devices ?? [])],
+    maskedPaths: options.maskedPaths ?? standardMaskedPaths,
+    readOnlyPaths: options.readOnlyPaths ?? standardReadOnlyPaths,
+    rootPropagation: options.rootPropagation,
     hostname: options.hostname ?? id.slice(0, 12),
+    domainname: options.domainname,
+    sysctls: options.sysctls,
     cgroup,
     user,
     capabilities: capabilitiesOf(user, options.capabilities),
-    noNewPrivileges: true,
+    noNewPrivileges: options.noNewPrivileges ?? true,
+    umask: options.umask,
     seccomp: options.seccomp ?? defaultSeccompProfile,
     onSystemCall: typeof options.onSystemCall === 'object' ? { id, ...options.onSystemCall } : options.onSystemCall,
     landlock: options.landlock,
     rlimits: options.rlimits,
+    oomScoreAdj: options.oomScoreAdj,
     scheduler: options.scheduler,
     ioPriority: options.ioPriority,
     cpuAffinity: options.cpuAffinity,
@@ -78,7 +86,19 @@ export function sandbox(parts: Made, options: StartOptions): SpawnOptions {
   }
 }
 
-/** A user other than 0 keeps the bounding set and starts with no capability, as after a login. */
-export function capabilitiesOf(user: User, names: readonly CapabilityName[] = sandboxCapabilities): SpawnOptions['capabilities'] {
-  return user.uid === 0 ? names : { bounding: names }
+/** Of a list a user other than 0 keeps the bounding set and starts with no capability, as after a login. */
+export function capabilitiesOf(
+  user: User,
+  given: readonly CapabilityName[] | Capabilities = sandboxCapabilities,
+): SpawnOptions['capabilities'] {
+  return user.uid === 0 || !isList(given) ? given : { bounding: given }
+}
+
+function isList(given: readonly CapabilityName[] | Capabilities): given is readonly CapabilityName[] {
+  return Array.isArray(given)
+}
+
+/** The user with groups beside its own. */
+export function withGroups(user: User, more: readonly number[] = []): User {
+  return more.length === 0 ? user : { ...user, additionalGids: [...new Set([...(user.additionalGids ?? []), ...more])] }
 }

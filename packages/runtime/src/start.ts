@@ -14,7 +14,7 @@ import { startOptions } from './option-names.ts'
 import type { StartOptions } from './options.ts'
 import { Releases } from './releases.ts'
 import type { RuntimeParts } from './runtime.ts'
-import { sandbox } from './sandbox.ts'
+import { sandbox, withGroups } from './sandbox.ts'
 import { sweepOnce } from './sweep.ts'
 import { userIn } from './user.ts'
 
@@ -88,14 +88,16 @@ async function assemble(
   })
   releases.add(() => root.close())
 
-  const { home, ...user } = await userIn(root, said.user)
+  const { home, ...found } = await userIn(root, said.user)
+  const user = withGroups(found, options.additionalGids)
   if (options.readOnly !== true) await root.mkdir(said.cwd)
   const { env, cwd } = said
   const spawned = sandbox({ id, root, userNamespace: userNamespace ?? root.userNamespace, cgroup, user, home, env, cwd }, options)
   const launch = parts.launch ?? spawn
   const process = await launch(command, spawned)
   releases.endsWith(() => process.close())
-  const confinement = { spawned, root, user: said.user, env, cwd, capabilities: options.capabilities, launch }
+  const { capabilities, additionalGids } = options
+  const confinement = { spawned, root, user: said.user, env, cwd, launch, capabilities, additionalGids }
   return new Container({ id, image, command, root, cgroup, process, started, releases, confinement })
 }
 

@@ -5,7 +5,12 @@ const runtime = createRuntime()
 test.each<[object, string]>([
   [{ limit: { memory: 1 } }, 'a container has no option "limit"'],
   [{ readonly: true }, 'a container has no option "readonly"'],
-])('a container is not started with less than %j asks for', async (options: StartOptions, message) => {
+  [{ readOnly: 'yes' }, 'a container: readOnly: "yes" is not true or false'],
+  [{ network: 'hots' }, 'a container: network: "hots" is not one of none, host'],
+  [{ userns: 'none' }, 'a container: userns: "none" is not one of auto, host'],
+  [{ noNewPrivileges: null }, 'a container: noNewPrivileges: null is not true or false'],
+])('a container is not started with less than %j asks for', async (given: object, message) => {
+  const options: StartOptions = JSON.parse(JSON.stringify(given))
   await expect(runtime.start('none', ['true'], options)).rejects.toThrow(message)
   await expect(runtime.run('none', ['true'], options)).rejects.toThrow(message)
 })
