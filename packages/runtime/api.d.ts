@@ -84,6 +84,7 @@ export interface Confinement {
     readonly env: Readonly<Record<string, string | undefined>>;
     readonly cwd: string;
     readonly capabilities: StartOptions['capabilities'];
+    readonly additionalGids: StartOptions['additionalGids'];
     readonly launch: typeof spawn;
 }
 /**
@@ -95,7 +96,7 @@ export declare function execIn(first: ProcessTarget, confinement: Confinement, c
 // options.d.ts
 import type { Platform, Size } from '@box/core';
 import type { Limits } from '@box/cgroups';
-import type { CapabilityName, Mount, SeccompProfile, SpawnOptions } from '@box/namespaces';
+import type { Capabilities, CapabilityName, Mount, SeccompProfile, SpawnOptions } from '@box/namespaces';
 /** Which ids a container's ids are outside. */
 export type UserNamespaceChoice = 
 /**
@@ -122,18 +123,39 @@ export interface StartOptions {
     readonly entrypoint?: readonly string[] | undefined;
     /** Default: the first 12 characters of the container's id. */
     readonly hostname?: string | undefined;
+    /** As in `spawn`. Default: the caller's. */
+    readonly domainname?: string | undefined;
+    /** As in `spawn`: kernel parameters of the container's own namespaces. Default: the kernel's. */
+    readonly sysctls?: SpawnOptions['sysctls'];
     /** Default: 1,024 processes where a cgroup can be made, and nothing else. A limit that is asked for and can't be had is an error. */
     readonly limits?: ContainerLimits | undefined;
     /** `none`, the default: a network namespace with nothing but the loopback interface. `host`: the caller's network. */
     readonly network?: 'none' | 'host' | undefined;
     /** Mounts beside those that every container has. */
     readonly mounts?: readonly Mount[] | undefined;
+    /** As in `spawn`: device nodes beside those that every container has. Default: none. */
+    readonly devices?: SpawnOptions['devices'];
+    /** As in `spawn`. Default: `standardMaskedPaths`. */
+    readonly maskedPaths?: SpawnOptions['maskedPaths'];
+    /** As in `spawn`. Default: `standardReadOnlyPaths`. */
+    readonly readOnlyPaths?: SpawnOptions['readOnlyPaths'];
+    /** As in `spawn`. Default: `rprivate`. */
+    readonly rootPropagation?: SpawnOptions['rootPropagation'];
     /** Makes the root read-only. Default: false. */
     readonly readOnly?: boolean | undefined;
     /** Default: `auto`. */
     readonly userns?: UserNamespaceChoice | undefined;
-    /** Default: the standard list of @box/namespaces without CAP_MKNOD and CAP_AUDIT_WRITE. */
-    readonly capabilities?: readonly CapabilityName[] | undefined;
+    /**
+     * A list, of which a user other than 0 has the bounding set alone, or each of the five sets as it is to be. Default: the standard list of
+     * @box/namespaces without CAP_MKNOD and CAP_AUDIT_WRITE.
+     */
+    readonly capabilities?: readonly CapabilityName[] | Capabilities | undefined;
+    /** As in `spawn`. Default: true: no program of the image gains a privilege by being executed. */
+    readonly noNewPrivileges?: boolean | undefined;
+    /** Groups beside those that the image's account files give to the user, for commands of `exec` as the same user, too. Default: none. */
+    readonly additionalGids?: readonly number[] | undefined;
+    /** As in `spawn`. Default: 0o022. */
+    readonly umask?: SpawnOptions['umask'];
     /** Runs an init as process 1 that forwards signals and reaps. Default: false, the command is process 1. */
     readonly init?: boolean | undefined;
     /** As in `spawn`. Default: `['ignore', 'pipe', 'pipe']`. */
@@ -143,6 +165,8 @@ export interface StartOptions {
     /** As in `spawn`: further descriptors of the caller's, by the number that each has inside. Default: none. */
     readonly descriptors?: SpawnOptions['descriptors'];
     readonly rlimits?: SpawnOptions['rlimits'];
+    /** As in `spawn`. Default: the caller's. */
+    readonly oomScoreAdj?: SpawnOptions['oomScoreAdj'];
     /** A filter of system calls. Default: the default profile of @box/namespaces. */
     readonly seccomp?: SeccompProfile | undefined;
     /** As in `spawn`: answers the calls that `seccomp` marks with `SCMP_ACT_NOTIFY`, those of `exec` among them. */
@@ -307,7 +331,7 @@ export declare const run: Runtime['run'];
 
 // sandbox.d.ts
 import type { CgroupTarget, Root, UserNamespaceTarget } from '@box/core';
-import { type CapabilityName, type SpawnOptions, type User } from '@box/namespaces';
+import { type Capabilities, type CapabilityName, type SpawnOptions, type User } from '@box/namespaces';
 import type { StartOptions } from './options.ts';
 /** The capabilities of a container that asks for no others. */
 export declare const sandboxCapabilities: readonly CapabilityName[];
@@ -328,24 +352,30 @@ export interface Made {
 }
 /** Translates a container's options and parts to the options of `spawn`: the one place where the sandbox is put together. */
 export declare function sandbox(parts: Made, options: StartOptions): SpawnOptions;
-/** A user other than 0 keeps the bounding set and starts with no capability, as after a login. */
-export declare function capabilitiesOf(user: User, names?: readonly CapabilityName[]): SpawnOptions['capabilities'];
+/** Of a list a user other than 0 keeps the bounding set and starts with no capability, as after a login. */
+export declare function capabilitiesOf(user: User, given?: readonly CapabilityName[] | Capabilities): SpawnOptions['capabilities'];
+/** The user with groups beside its own. */
+export declare function withGroups(user: User, more?: readonly number[]): User;
 
 // spec.d.ts
 import type { RuntimeConfig } from '@box/oci';
 import type { ExecOptions, StartOptions } from './options.ts';
-/** Options of `start` and of `exec`, as a configuration says them. */
+/** A process as a configuration says it: its words, and options of `start` and of `exec`. */
 export interface ProcessOptions {
-    readonly start: Pick<StartOptions, 'scheduler' | 'ioPriority' | 'memoryPolicy' | 'personality' | 'seccomp' | 'onSystemCall'>;
+    /** `args`; undefined where the configuration has no process. */
+    readonly command: readonly string[] | undefined;
+    readonly start: StartOptions;
     readonly exec: Pick<ExecOptions, 'cpuAffinity'>;
 }
 /**
- * How the processes of a container are scheduled and filtered, as a configuration of the runtime specification says it: `scheduler`,
- * `ioPriority` and `execCPUAffinity` of its process (config.md, "Linux Process"), `memoryPolicy`, `personality` and `seccomp` (config-linux.md).
- * The rest of it is not read. A command that is started with `exec` is born in the container's cgroup: `execCPUAffinity.initial`, of the time
- * before it is in there, holds for nothing.
- * `listenerPath` is the agent of `onSystemCall`; its state has no `bundle` and no `annotations` unless they are added to that.
- * @throws BoxError `ERR_BOX_UNSUPPORTED` for what no kernel has (SCHED_ISO), for utilization clamps, of which the specification has no values,
- * and for flags of a personality; `ERR_BOX_INVALID_ARGUMENT` for a list of processors or nodes that is none.
+ * What `process` and `linux` of a configuration of the runtime specification say (config.md, "Process"; config-linux.md). Every field of theirs
+ * is an option here, or refused: those that name the container's own ids, group, clocks or interfaces, and those of security modules. What
+ * else a configuration has (`root`, `mounts`, `hostname`, `hooks`) is of the container's files and life, and is not read.
+ *
+ * Without `linux.namespaces` nothing is said of them: `start` has its defaults. Of the environment the image's variables remain beneath. A
+ * command that is started with `exec` is born in the container's cgroup: `execCPUAffinity.initial`, of the time before it is in there, holds
+ * for nothing. `listenerPath` is the agent of `onSystemCall`; its state has no `bundle` and no `annotations` unless they are added to that.
+ * @throws BoxError `ERR_BOX_UNSUPPORTED` for what cannot be had, with what to do instead; `ERR_BOX_INVALID_ARGUMENT` for a variable without
+ * "=", a resource limit that is there twice, and a list of processors or nodes that is none.
  */
-export declare function processOptionsFromSpec({ process, linux }: Pick<RuntimeConfig, 'process' | 'linux'>): ProcessOptions;
+export declare function processOptionsFromSpec(config: Partial<Pick<RuntimeConfig, 'process' | 'linux'>>): ProcessOptions;

@@ -2,43 +2,37 @@ import { BoxError } from '@box/core'
 import type { IoPriority, MemoryPolicy, Scheduler, SeccompProfile, SystemCallAgent } from '@box/namespaces'
 import type { RuntimeConfig, RuntimeProcess, RuntimeSeccomp } from '@box/oci'
 
-import type { ExecOptions, StartOptions } from './options.ts'
+import type { ExecOptions, StartOptions } from '../options.ts'
+import { known, unsupported } from './unsupported.ts'
 
-/** Options of `start` and of `exec`, as a configuration says them. */
-export interface ProcessOptions {
-  readonly start: Pick<StartOptions, 'scheduler' | 'ioPriority' | 'memoryPolicy' | 'personality' | 'seccomp' | 'onSystemCall'>
-  readonly exec: Pick<ExecOptions, 'cpuAffinity'>
-}
+type RuntimeLinux = NonNullable<RuntimeConfig['linux']>
 
 /**
- * How the processes of a container are scheduled and filtered, as a configuration of the runtime specification says it: `scheduler`,
- * `ioPriority` and `execCPUAffinity` of its process (config.md, "Linux Process"), `memoryPolicy`, `personality` and `seccomp` (config-linux.md).
- * The rest of it is not read. A command that is started with `exec` is born in the container's cgroup: `execCPUAffinity.initial`, of the time
- * before it is in there, holds for nothing.
- * `listenerPath` is the agent of `onSystemCall`; its state has no `bundle` and no `annotations` unless they are added to that.
- * @throws BoxError `ERR_BOX_UNSUPPORTED` for what no kernel has (SCHED_ISO), for utilization clamps, of which the specification has no values,
- * and for flags of a personality; `ERR_BOX_INVALID_ARGUMENT` for a list of processors or nodes that is none.
+ * How a process is scheduled, filtered and answered: `scheduler`, `ioPriority` and `execCPUAffinity` of a configuration's process (config.md,
+ * "Linux Process"), `memoryPolicy`, `personality` and `seccomp` (config-linux.md).
  */
-export function processOptionsFromSpec({ process, linux }: Pick<RuntimeConfig, 'process' | 'linux'>): ProcessOptions {
-  const { scheduler, ioPriority, execCPUAffinity } = process ?? {}
-  const { memoryPolicy, personality, seccomp } = linux ?? {}
-  const processors = execCPUAffinity?.final
+export function schedulingOf(
+  { scheduler, ioPriority }: Partial<RuntimeProcess>,
+  { memoryPolicy, personality, seccomp }: RuntimeLinux,
+): Pick<StartOptions, 'scheduler' | 'ioPriority' | 'memoryPolicy' | 'personality' | 'seccomp' | 'onSystemCall'> {
   return {
-    start: {
-      scheduler: scheduler && schedulerOf(scheduler),
-      ioPriority: ioPriority && ioPriorityOf(ioPriority),
-      memoryPolicy: memoryPolicy && memoryPolicyOf(memoryPolicy),
-      personality: personality && personalityOf(personality),
-      seccomp: seccomp && seccompOf(seccomp),
-      onSystemCall: seccomp && agentOf(seccomp),
-    },
-    // Where it is empty the cgroup's own processors are meant.
-    exec: { cpuAffinity: processors ? numbersOf('process.execCPUAffinity.final', processors) : undefined },
+    scheduler: scheduler && schedulerOf(scheduler),
+    ioPriority: ioPriority && ioPriorityOf(ioPriority),
+    memoryPolicy: memoryPolicy && memoryPolicyOf(memoryPolicy),
+    personality: personality && personalityOf(personality),
+    seccomp: seccomp && seccompOf(seccomp),
+    onSystemCall: seccomp && agentOf(seccomp),
   }
 }
 
+/** Where the list is empty the cgroup's own processors are meant. */
+export function processorsOf({ execCPUAffinity }: Partial<RuntimeProcess>): ExecOptions['cpuAffinity'] {
+  const processors = execCPUAffinity?.final
+  return processors ? numbersOf('process.execCPUAffinity.final', processors) : undefined
+}
+
 type Spec<Field extends keyof RuntimeProcess> = NonNullable<RuntimeProcess[Field]>
-type LinuxSpec<Field extends keyof NonNullable<RuntimeConfig['linux']>> = NonNullable<NonNullable<RuntimeConfig['linux']>[Field]>
+type LinuxSpec<Field extends keyof RuntimeLinux> = NonNullable<RuntimeLinux[Field]>
 
 const policies: Readonly<Record<Spec<'scheduler'>['policy'], Scheduler['policy'] | undefined>> = {
   SCHED_OTHER: 'other',
@@ -132,16 +126,6 @@ function seccompOf({ defaultAction, defaultErrnoRet, architectures, flags, sysca
 function agentOf({ defaultAction, syscalls = [], listenerPath, listenerMetadata }: RuntimeSeccomp): SystemCallAgent | undefined {
   const asks = [defaultAction, ...syscalls.map(({ action }) => action)].includes('SCMP_ACT_NOTIFY')
   return asks && listenerPath !== undefined ? { listenerPath, listenerMetadata } : undefined
-}
-
-function known<Name extends string, To>(field: string, table: Readonly<Record<Name, To | undefined>>, name: Name): To {
-  const found = Object.hasOwn(table, name) ? table[name] : undefined
-  if (found === undefined) throw unsupported(field, name, 'leave it out')
-  return found
-}
-
-function unsupported(field: string, value: string, hint: string): BoxError {
-  return new BoxError('ERR_BOX_UNSUPPORTED', `${field}: ${JSON.stringify(value)} cannot be had`, { hint })
 }
 
 /** Beyond it no kernel has a processor or a node. */
