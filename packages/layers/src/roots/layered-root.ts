@@ -1,9 +1,10 @@
-import { BoxError, type UserNamespaceTarget } from '@box/core'
+import { BoxError, refuseUnknownOptions, type UserNamespaceTarget } from '@box/core'
 import { close, closeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { Image } from '../image.ts'
 import type { Change, MountedRoot, Usage } from '../mounted-root.ts'
 import { nativeCallIn } from '../native.ts'
+import { modeOptions, readOptions } from '../option-names.ts'
 import type { Mounted } from './overlay.ts'
 import type { Written } from './written.ts'
 
@@ -63,12 +64,17 @@ export class LayeredRoot implements MountedRoot {
   readFile(path: string, options?: { readonly maxBytes?: number }): Promise<Buffer>
   readFile(path: string, encoding: 'utf8'): Promise<string>
   async readFile(path: string, given: 'utf8' | { readonly maxBytes?: number } = {}): Promise<Buffer | string> {
+    if (typeof given !== 'string') refuseUnknownOptions('readFile', given, readOptions)
+    else if (given !== 'utf8') throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `readFile: ${JSON.stringify(given)} is not 'utf8'`)
     const limit = typeof given === 'string' ? largestFile : (given.maxBytes ?? largestFile)
     const content = await nativeCallIn(this.#parts.ids, (core) => core.rootReadFile(this.fd, pathInside(path), limit))
     return typeof given === 'string' ? content.toString(given) : content
   }
 
   async writeFile(path: string, content: string | Uint8Array, options: { readonly mode?: number } = {}): Promise<void> {
+    refuseUnknownOptions('writeFile', options, modeOptions)
+    if (typeof content !== 'string' && !ArrayBuffer.isView(content))
+      throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'writeFile: the content is neither a string nor bytes')
     const bytes = typeof content === 'string' ? Buffer.from(content) : Buffer.from(content.buffer, content.byteOffset, content.byteLength)
     await nativeCallIn(this.#parts.ids, (core) =>
       core.rootWriteFile(this.fd, pathInside(path), bytes, modeOf(options.mode ?? 0o644), this.#owner()),
@@ -76,6 +82,7 @@ export class LayeredRoot implements MountedRoot {
   }
 
   async mkdir(path: string, options: { readonly mode?: number } = {}): Promise<void> {
+    refuseUnknownOptions('mkdir', options, modeOptions)
     await nativeCallIn(this.#parts.ids, (core) =>
       core.rootMakeFolder(this.fd, pathInside(path), modeOf(options.mode ?? 0o755), this.#owner()),
     )

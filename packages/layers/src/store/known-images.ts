@@ -17,7 +17,10 @@ export class KnownImages {
     this.#store = store
   }
 
+  /** @throws BoxError `ERR_BOX_INVALID_ARGUMENT` for what can be no name */
   async find(name: string, platform?: Platform): Promise<Image | undefined> {
+    if (typeof name !== 'string' || name === '')
+      throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `what is given is no image, nor the name of one: ${JSON.stringify(name)}`)
     const { images, names } = this.#store()
     const remembered = isDigest(name) ? this.#recent.get(name) : undefined
     if (remembered !== undefined && (await images.stat(remembered.digest)) !== undefined) return remembered
@@ -32,7 +35,7 @@ export class KnownImages {
 
   /** @throws BoxError `ERR_BOX_NOT_FOUND` */
   async need(given: Image | string, platform?: Platform): Promise<Image> {
-    const name = typeof given === 'string' ? given : given.digest
+    const name = typeof given === 'string' ? given : given?.digest
     const image = await this.find(name, platform)
     if (image === undefined) throw new BoxError('ERR_BOX_NOT_FOUND', `the store has no image ${JSON.stringify(name)}`)
     return image

@@ -84,8 +84,11 @@ export class Store implements LayerStore {
     return await this.#open().names.resolve(name, options)
   }
 
-  async tag(name: string, { mediaType, digest, size, annotations, platform, artifactType }: Descriptor): Promise<void> {
+  async tag(name: string, given: Descriptor): Promise<void> {
     await systemCalls(async () => {
+      if (typeof given !== 'object' || given === null)
+        throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `tag: ${String(given)} is no descriptor`)
+      const { mediaType, digest, size, annotations, platform, artifactType } = given
       const { names: known, holds, durable } = this.#open()
       const descriptor: Descriptor = {
         mediaType,

@@ -7,6 +7,7 @@ const longestName = 1024
  * @throws BoxError `ERR_BOX_INVALID_ARGUMENT`
  */
 export function checkName(name: string): void {
+  if (typeof name !== 'string') throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${String(name)} is not a name for an image`)
   if (name.length > 0 && name.length <= longestName && !/[\s\p{Cc}\p{Cf}\p{Cs}]/u.test(name)) return
   throw new BoxError(
     'ERR_BOX_INVALID_ARGUMENT',
