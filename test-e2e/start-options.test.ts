@@ -97,6 +97,25 @@ asRoot('the options of a container hold for its first process and for the comman
     })
   })
 
+  test('its root is read-only, whether the image has the folders to mount at or not', async () => {
+    const root = await host.store.mount('base')
+    await root.remove('/sys')
+    const incomplete = await host.store.commit(root)
+    await root.close()
+    for (const [image, itself] of [
+      ['base', true],
+      [incomplete, false],
+    ] as const) {
+      const container = await host.runtime.start(image, ['sh', '-c', 'echo x > /x; ls -d /proc/self/mounts'], { readOnly: true })
+      try {
+        expect(await text(container.stderr)).toContain('Read-only file system')
+        expect([await text(container.stdout), container.root.readOnly]).toEqual(['/proc/self/mounts\n', itself])
+      } finally {
+        await container.close()
+      }
+    }
+  })
+
   test('privileges are gained by executing a program where that is allowed, and not otherwise', async () => {
     const look = ['sh', '-c', 'grep NoNewPrivs /proc/self/status']
     expect(await output(look, {})).toBe('NoNewPrivs:\t1\n')

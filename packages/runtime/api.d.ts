@@ -141,7 +141,7 @@ export interface StartOptions {
     readonly readOnlyPaths?: SpawnOptions['readOnlyPaths'];
     /** As in `spawn`. Default: `rprivate`. */
     readonly rootPropagation?: SpawnOptions['rootPropagation'];
-    /** Makes the root read-only. Default: false. */
+    /** Makes the root read-only: the mount itself, or where the image has no /dev, /proc or /sys to mount at the container's view of it. Default: false. */
     readonly readOnly?: boolean | undefined;
     /** Default: `auto`. */
     readonly userns?: UserNamespaceChoice | undefined;

@@ -1,8 +1,9 @@
 import { kinds, oneOf, type OptionNames } from '@box/core'
 
-import type { ExecOptions, StartOptions } from './options.ts'
+import type { ExecOptions, RunOptions, StartOptions } from './options.ts'
+import type { RuntimeParts } from './runtime.ts'
 
-/** The options of `start`; those of `run` are these and three of its own, which it takes out first. */
+/** The options of `start`; those of `run` are these and three of its own. */
 export const startOptions: OptionNames<StartOptions> = {
   env: kinds.object,
   cwd: kinds.text,
@@ -56,4 +57,18 @@ export const execOptions: OptionNames<ExecOptions> = {
   cpuAffinity: kinds.numbers,
   timeout: kinds.number,
   signal: kinds.signal,
+}
+
+/** What `run` has beside the options of `start`. */
+export const outputOptions: OptionNames<Pick<RunOptions, 'input' | 'check' | 'maxOutput'>> = {
+  input: { words: 'a string or bytes', fits: (value) => typeof value === 'string' || value instanceof Uint8Array },
+  check: kinds.flag,
+  maxOutput: true,
+}
+
+export const runtimeParts: OptionNames<RuntimeParts> = {
+  store: kinds.object,
+  registry: kinds.object,
+  launch: kinds.function,
+  cgroups: { words: 'an object with create()', fits: (value) => typeof value === 'function' || kinds.object.fits(value) },
 }

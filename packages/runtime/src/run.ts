@@ -1,6 +1,7 @@
-import { BoxError, parseSize } from '@box/core'
+import { BoxError, parseSize, refuseUnknownOptions } from '@box/core'
 import type { Image } from '@box/layers'
 
+import { outputOptions, startOptions } from './option-names.ts'
 import type { RunOptions } from './options.ts'
 import { collect } from './output.ts'
 import { RunError, type RunResult } from './result.ts'
@@ -13,7 +14,8 @@ export async function runContainer(
   command?: readonly string[],
   options: RunOptions = {},
 ): Promise<RunResult> {
-  const { input, check = true, maxOutput = '16MiB', ...startOptions } = options
+  refuseUnknownOptions('a container', options, { ...startOptions, ...outputOptions })
+  const { input, check = true, maxOutput = '16MiB', ...forStart } = options
   const limit = parseSize(maxOutput)
   const hasTerminal = options.terminal !== undefined && options.terminal !== false
   if (hasTerminal && input !== undefined)
@@ -21,7 +23,7 @@ export async function runContainer(
       hint: 'use start(), and write to the terminal what is to be typed',
     })
   const container = await startContainer(parts, image, command, {
-    ...startOptions,
+    ...forStart,
     stdio: hasTerminal ? undefined : [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
   try {

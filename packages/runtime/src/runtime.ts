@@ -1,10 +1,12 @@
 import type { Cgroup } from '@box/cgroups'
+import { refuseUnknownOptions } from '@box/core'
 import type { Image, LayerStore } from '@box/layers'
 import type { spawn } from '@box/namespaces'
 import type { Registry } from '@box/registry'
 
 import type { Container } from './container.ts'
 import { openStore } from './default-store.ts'
+import { runtimeParts } from './option-names.ts'
 import type { RunOptions, StartOptions } from './options.ts'
 import type { RunResult } from './result.ts'
 import { runContainer } from './run.ts'
@@ -46,6 +48,7 @@ export interface Runtime {
 
 /** Makes a runtime of the given parts; nothing is opened or connected before it is used. */
 export function createRuntime(parts: RuntimeParts = {}): Runtime {
+  refuseUnknownOptions('a runtime', parts, runtimeParts)
   let own: Promise<LayerStore> | undefined
   const store = async (): Promise<LayerStore> => parts.store ?? (await (own ??= openStore()))
   const resolved = { ...parts, store }

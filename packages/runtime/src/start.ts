@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 
 import { Cgroup } from '@box/cgroups'
 import { BoxError, channels, refuseUnknownOptions, type UserNamespaceTarget } from '@box/core'
-import type { Image, LayerStore } from '@box/layers'
+import type { Image, LayerStore, MountedRoot } from '@box/layers'
 import { createUserNamespace, spawn } from '@box/namespaces'
 import { imageProcess, parseImageConfig } from '@box/oci'
 
@@ -30,6 +30,8 @@ export async function startContainer(
   command?: readonly string[],
   options: StartOptions = {},
 ): Promise<Container> {
+  if (!isImage(image))
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `what is to be started is no image, nor the name of one: ${JSON.stringify(image)}`)
   return await channels.run.tracePromise(
     async () => {
       const releases = new Releases()
@@ -46,6 +48,10 @@ export async function startContainer(
     },
     { image: typeof image === 'string' ? image : image.digest },
   )
+}
+
+function isImage(given: string | Image): boolean {
+  return typeof given === 'string' ? given !== '' : typeof given === 'object' && given !== null && 'configBytes' in given
 }
 
 async function assemble(
@@ -80,12 +86,7 @@ async function assemble(
   if (!said.cwd.startsWith('/'))
     throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `the working directory ${JSON.stringify(said.cwd)} is not an absolute path`)
 
-  const disk = options.limits?.disk
-  const root = await store.mount(image, {
-    readOnly: options.readOnly,
-    userNamespace,
-    upper: disk === undefined ? undefined : { tmpfs: disk },
-  })
+  const root = await mountRoot(store, image, userNamespace, options)
   releases.add(() => root.close())
 
   const { home, ...found } = await userIn(root, said.user)
@@ -99,6 +100,30 @@ async function assemble(
   const { capabilities, additionalGids } = options
   const confinement = { spawned, root, user: said.user, env, cwd, launch, capabilities, additionalGids }
   return new Container({ id, image, command, root, cgroup, process, started, releases, confinement })
+}
+
+/** Where every container has something mounted. */
+const places = ['dev', 'proc', 'sys'] as const
+
+/** A root that cannot be written, unless folders to mount at are missing: then it is read-only inside alone. */
+async function mountRoot(
+  store: LayerStore,
+  image: Image,
+  userNamespace: UserNamespaceTarget | undefined,
+  { readOnly, limits }: StartOptions,
+): Promise<MountedRoot> {
+  const upper = limits?.disk === undefined ? undefined : { tmpfs: limits.disk }
+  const root = await store.mount(image, { readOnly, userNamespace, upper })
+  if (readOnly !== true) return root
+  try {
+    const names = await root.readdir('/')
+    if (places.every((name) => names.includes(name))) return root
+  } catch (error) {
+    await root.close()
+    throw error
+  }
+  await root.close()
+  return await store.mount(image, { userNamespace, upper })
 }
 
 /** As root a range of ids that nobody else uses. Otherwise the root brings the namespace that it was mounted in. */

@@ -15,6 +15,24 @@ test.each<[object, string]>([
   await expect(runtime.run('none', ['true'], options)).rejects.toThrow(message)
 })
 
+test.each([
+  ['an input that is a number', { input: 5 }],
+  ['an input that is null', { input: null }],
+  ['a check that is a word', { check: 'no' }],
+])('%s is refused', async (_title, options) => {
+  await expect(runtime.run('none', ['true'], JSON.parse(JSON.stringify(options)))).rejects.toMatchObject({
+    code: 'ERR_BOX_INVALID_ARGUMENT',
+  })
+})
+
+test.each(['null', '5', '{}', '""'])('%s is no image', async (text) => {
+  await expect(runtime.run(JSON.parse(text), ['true'])).rejects.toMatchObject({ code: 'ERR_BOX_INVALID_ARGUMENT' })
+})
+
+test.each(['null', '{"stores":1}', '{"store":"/var/lib/store"}', '{"launch":{}}'])('a runtime is not made of %s', (text) => {
+  expect(() => createRuntime(JSON.parse(text))).toThrow(expect.objectContaining({ code: 'ERR_BOX_INVALID_ARGUMENT' }))
+})
+
 test('a command that is one string is refused, with what to write instead', async () => {
   const command: readonly string[] = JSON.parse('"echo hello"')
   await expect(runtime.run('none', command)).rejects.toThrow('the command "echo hello" is not a list of its words (give a list')
