@@ -5,6 +5,7 @@ import { findPeer } from '../scripts/peers.mjs'
 import { driveApart, driveCommand, startDriver } from './driver.mjs'
 import { launchAll, launchIn, launchNone } from './launch/box.mjs'
 import { makeOverlay } from './launch/overlay.mjs'
+import { driveRootless } from './launch/rootless.mjs'
 import { makeWorkplace } from './launch/workplace.mjs'
 import { callsOfOneRound, callTable } from './system-calls.mjs'
 
@@ -18,7 +19,9 @@ export const bench = {
   needs: () => (process.getuid?.() === 0 ? undefined : 'root'),
   floorOf: (row) => {
     const [, what = ''] = row.split(' ')
-    const floor = { large: 'child_process large', none: 'child_process none', overlay: 'floor overlay' }[what] ?? 'floor all'
+    const floor =
+      { large: 'child_process large', none: 'child_process none', overlay: 'floor overlay', rootless: 'unshare rootless' }[what] ??
+      'floor all'
     return row.endsWith(oneASecond) ? `${floor} ${oneASecond}` : floor
   },
   phases: [{}, { suffix: oneASecond, pauseMs: 1000 }],
@@ -50,6 +53,12 @@ export const bench = {
       const large = startDriver(process.execPath, [join(here, 'launch/large.mjs'), String(largeMebibytes), by, place.program])
       rows.push({ name: `${by} large`, includes: `as ${by} none, from a Node with ${largeMebibytes} MiB of memory`, ...large })
     }
+    const alone = 'namespaces alone: no root, no mounts, no filter'
+    for (const [by, includes] of [
+      ['box', 'as box all without groups, by an ordinary user with a range of ids'],
+      ['unshare', `the same user, by unshare --map-auto: ${alone}`],
+    ])
+      rows.push({ name: `${by} rootless`, includes, ...driveRootless(place, by) })
     const fresh = driveCommand(process.execPath, join(here, 'launch/box.mjs'), place.root, '1')
     rows.push({ name: 'box fresh process', includes: 'as box all, with the start of Node and of the launcher', ...fresh })
     const { rows: peers, notes, versions } = peerRows(place)

@@ -19,21 +19,21 @@ export function launchAll(rootFolder) {
   return { run, close: () => closeSync(fd) }
 }
 
+const optionsIn = (root) => ({
+  namespaces: linux.namespaces.map(({ type }) => type),
+  hostname,
+  root,
+  mounts: standardMounts.filter(({ type }) => type !== 'cgroup'),
+  capabilities: wanted.capabilities.bounding,
+  rlimits: { nofile: { soft: 1024 } },
+  noNewPrivileges: true,
+  seccomp: defaultSeccompProfile,
+  stdio: 'ignore',
+})
+
 /** Everything of oci-config.mjs, in a root: a clone of its mount each time. */
 export function launchIn(root) {
-  const options = {
-    namespaces: linux.namespaces.map(({ type }) => type),
-    uidMappings: map,
-    gidMappings: map,
-    hostname,
-    root,
-    mounts: standardMounts.filter(({ type }) => type !== 'cgroup'),
-    capabilities: wanted.capabilities.bounding,
-    rlimits: { nofile: { soft: 1024 } },
-    noNewPrivileges: true,
-    seccomp: defaultSeccompProfile,
-    stdio: 'ignore',
-  }
+  const options = { ...optionsIn(root), uidMappings: map, gidMappings: map }
   let number = 0
   return {
     run: async () => {
@@ -48,6 +48,12 @@ export function launchIn(root) {
     },
     close: () => {},
   }
+}
+
+/** Everything of it that an ordinary user can have, with the ids that are granted to it. Gives the milliseconds. */
+export function launchRootless(root) {
+  const options = optionsIn(root)
+  return async () => (await time(performance.now(), wanted.args, options))['']
 }
 
 /** The filter of `launchAll`, as the kernel takes it. */
