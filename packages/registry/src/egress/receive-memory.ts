@@ -1,7 +1,7 @@
 import type { OnReadOpts } from 'node:net'
 
 /** The memory that is received into at a time. Large, since each read, and each write of what was read, costs the same; small enough to stay in a processor's cache. */
-const slabSize = 512 * 1024
+const slabSize = 1024 * 1024
 /** What is left of a slab is worth a read of its own from so many bytes on. */
 const smallestRoom = 64 * 1024
 /** How many slabs are kept for later. */

@@ -1,5 +1,5 @@
 /** So many bytes wait for the reader before the connection is told to wait, and so few until it is told to go on. */
-const highWater = 512 * 1024
+const highWater = 1024 * 1024
 const lowWater = 128 * 1024
 
 /** What the bytes come from: it is told to wait, to go on, and that nobody reads on. */
@@ -44,7 +44,8 @@ export class Body implements AsyncIterable<Uint8Array> {
   }
 
   push(chunk: Uint8Array): void {
-    if (this.#outcome !== 'open') return
+    // A connection that goes on after a pause gives an empty one first.
+    if (this.#outcome !== 'open' || chunk.length === 0) return
     this.#queue.push(chunk)
     this.#waiting += chunk.length
     if (this.#waiting >= highWater) this.#flow?.pause()
