@@ -6,23 +6,22 @@ import { checkLimits } from './check.ts'
 import { compile } from './compile.ts'
 import { createPlaces, openPlaces } from './create.ts'
 import { delegatePlaces } from './delegate.ts'
-import { DeviceFilter } from './devices.ts'
 import type { PressureLevel, PressureTrigger } from './alarms.ts'
 import { eventsOf, type CgroupEvent, type EventKind } from './events.ts'
 import { setFrozen } from './freeze.ts'
 import { hierarchyOf, pathOf } from './hierarchies/find.ts'
 import { thisHost, type Host } from './hierarchies/host.ts'
 import { allProcesses, killAll, processesAt } from './kill.ts'
-import type { CheckedDeviceRule } from './checked.ts'
 import type { Limits } from './limits.ts'
 import { leave, moveProcess } from './move.ts'
 import { checkName, markName, thisProcess } from './names.ts'
-import { Bandwidth, notCounted } from './network.ts'
+import { Bandwidth } from './network.ts'
 import { cgroupOptions, eventOptions, openOptions, systemdOptions, watchOptions } from './option-names.ts'
 import { foldersOf, targetOf, type Places } from './places.ts'
+import { Programs } from './programs.ts'
 import { readStats } from './read-stats.ts'
 import { removePlaces, tryRemove } from './remove.ts'
-import type { NetworkStats, Stats } from './stats.ts'
+import type { Stats } from './stats.ts'
 import { sweepHost } from './sweep.ts'
 import { Scope, type SystemdOptions } from './systemd/scope.ts'
 import { viewOf } from './view.ts'
@@ -61,10 +60,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
   readonly #places: Places
   /** Of who made it: `close()` ends and removes it. Of a view: it was found by a process, and may be shared. */
   readonly #role: Role
-  #bandwidth: Bandwidth | undefined
-  #devices: DeviceFilter | undefined
-  /** Of an opened group: what may be attached to it and has not been looked for. */
-  readonly #unseen = new Set<'network' | 'devices'>()
+  readonly #programs: Programs
   /** For those that watch; made when the first one does, since an abort costs more than all the rest of a close. */
   #ending: AbortController | undefined
   #closed = false
@@ -78,6 +74,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     this.#host = host
     this.#places = places
     this.#role = role
+    this.#programs = new Programs(places, role === 'view')
     this.paths = targetOf(places)
   }
 
@@ -113,8 +110,8 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
       group.#scope = scope
       scope = undefined
       try {
-        group.#filterDevices(checked.devices)
-        if (bandwidth !== undefined) group.#attach(bandwidth)
+        group.#programs.filterDevices(checked.devices)
+        if (bandwidth !== undefined) group.#programs.attach(bandwidth)
       } catch (error) {
         await group.close()
         throw error
@@ -153,7 +150,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     const host = thisHost()
     const places = openPlaces(host, name, parent instanceof Cgroup ? parent.#places : parent)
     const group = new Cgroup(host, places, own ? 'owner' : 'guest')
-    group.#unseen.add('network').add('devices')
+    group.#programs.expectOthers()
     return group
   }
 
@@ -200,11 +197,8 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     try {
       // Bandwidth and devices last: after them nothing can fail any more.
       await applyAll(this.#places, writes, () => {
-        this.#filterDevices(checked.devices)
-        if (network === undefined) return
-        const bandwidth = this.#findBandwidth()
-        if (bandwidth === undefined) this.#attach(Bandwidth.load(network))
-        else bandwidth.update(network)
+        this.#programs.filterDevices(checked.devices)
+        if (network !== undefined) this.#programs.limitNetwork(network)
       })
     } catch (error) {
       await restoreUnit?.()
@@ -334,8 +328,7 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
 
   async #close(timeout: number): Promise<void> {
     if (this.#role !== 'owner') {
-      this.#bandwidth?.close()
-      this.#devices?.close()
+      this.#programs.close()
       return
     }
     // A group that nothing is in any more, as most are, is removed without a look into it, and without the event loop.
@@ -347,30 +340,12 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
       }
       await removePlaces(this.#places, timeout)
     }
-    this.#bandwidth?.close()
-    this.#devices?.close()
+    this.#programs.close()
     await this.#scope?.stop(timeout)
   }
 
   #read(): Stats {
-    return readStats(this.#places, this.#networkStats())
-  }
-
-  /** In an opened group another process may have attached what limits it. */
-  #findBandwidth(): Bandwidth | undefined {
-    const { v2 } = this.#places
-    if (this.#unseen.delete('network') && v2 !== undefined) this.#bandwidth = Bandwidth.open(v2)
-    return this.#bandwidth
-  }
-
-  /** Who may not look for it gets no counters of it. */
-  #networkStats(): NetworkStats {
-    try {
-      return this.#findBandwidth()?.stats() ?? notCounted
-    } catch (error) {
-      if (error instanceof BoxError && error.code === 'ERR_BOX_PERMISSION') return notCounted
-      throw error
-    }
+    return readStats(this.#places, this.#programs.networkStats())
   }
 
   /** The group in the hierarchy of the memory controller, by its name there. */
@@ -379,26 +354,6 @@ export class Cgroup implements CgroupTarget, AsyncDisposable {
     const folder = v1.get('memory') ?? (controllers.has('memory') ? v2 : undefined)
     const hierarchy = folder && hierarchyOf(this.#host.hierarchies, folder)
     return hierarchy && folder && pathOf(hierarchy, folder)
-  }
-
-  #attach(bandwidth: Bandwidth): void {
-    try {
-      bandwidth.attach(this.#places.v2)
-    } catch (error) {
-      bandwidth.close()
-      throw error
-    }
-    this.#bandwidth = bandwidth
-  }
-
-  /** Rules that no v1 controller has taken. */
-  #filterDevices(rules: readonly CheckedDeviceRule[]): void {
-    if (rules.length === 0 || this.#places.v1.has('devices')) return
-    if (this.#role === 'view') throw new BoxError('ERR_BOX_STATE', 'The devices of a view cannot be changed: open the group by its name')
-    const { v2 } = this.#places
-    if (this.#unseen.delete('devices') && v2 !== undefined) this.#devices = DeviceFilter.open(v2)
-    if (this.#devices === undefined) this.#devices = DeviceFilter.attach(rules, v2)
-    else this.#devices.replace(rules)
   }
 
   #ended(): AbortSignal {
