@@ -72,9 +72,10 @@ describe('WWW-Authenticate', () => {
   test('any text is read without an exception and in time', () => {
     fc.assert(fc.property(fc.string({ maxLength: 2000 }), (header) => Array.isArray(parseChallenges(header))))
     fc.assert(fc.property(fc.stringMatching(/^[a=", \\]{0,300}$/), (header) => Array.isArray(parseChallenges(header))))
-    const start = performance.now()
+    const start = process.cpuUsage()
     for (const piece of ['"\\', 'a=', ' ,', 'a ', '=', 'a="', 'a/']) parseChallenges(piece.repeat(100_000))
-    expect(performance.now() - start).toBeLessThan(1000)
+    // What this process took itself, however busy the machine is.
+    expect(process.cpuUsage(start).user).toBeLessThan(1_000_000)
   })
 })
 
@@ -110,9 +111,10 @@ describe('Link', () => {
 
   test('any text is read without an exception and in time', () => {
     fc.assert(fc.property(fc.string({ maxLength: 2000 }), (header) => ['string', 'undefined'].includes(typeof parseLink(header, 'next'))))
-    const start = performance.now()
+    const start = process.cpuUsage()
     for (const piece of ['<', '<>;a="', ';', '<>;', ' ,', '<>; a=\\"']) parseLink(piece.repeat(100_000), 'next')
-    expect(performance.now() - start).toBeLessThan(1000)
+    // What this process took itself, however busy the machine is.
+    expect(process.cpuUsage(start).user).toBeLessThan(1_000_000)
   })
 })
 
