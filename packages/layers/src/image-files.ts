@@ -6,6 +6,7 @@ import type { ImageLayer } from './image.ts'
 import { withLayerFiles } from './images/layer-files.ts'
 import { loadImage } from './images/load.ts'
 import { nativeCall } from './native.ts'
+import { limitOf, type ReadRequest } from './reading.ts'
 import { systemCalls } from './system-calls.ts'
 
 /** A name in an image. */
@@ -39,9 +40,6 @@ export interface ImageFiles {
   readFile(path: string, options?: { readonly maxBytes?: number }): Promise<Buffer>
   readFile(path: string, encoding: 'utf8'): Promise<string>
 }
-
-/** What one call takes into memory at the most. */
-const largestFile = 2 ** 31 - 1
 
 /**
  * The files of an image in an OCI layout folder, by its name there, or the only one. The bytes are compared with their digests whenever they are read.
@@ -96,8 +94,9 @@ class BlobFiles implements ImageFiles {
 
   readFile(path: string, options?: { readonly maxBytes?: number }): Promise<Buffer>
   readFile(path: string, encoding: 'utf8'): Promise<string>
-  async readFile(path: string, given: 'utf8' | { readonly maxBytes?: number } = {}): Promise<Buffer | string> {
-    const limit = typeof given === 'string' ? largestFile : (given.maxBytes ?? largestFile)
+  async readFile(path: string, given: ReadRequest = {}): Promise<Buffer | string> {
+    const limit = limitOf(given)
+    if (typeof path !== 'string') throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'readFile: what is given is no path')
     const content = await systemCalls(() =>
       withLayerFiles(this.#path, this.#layers, (files) => nativeCall(() => this.#tree.read(files, path, limit)), this.#verify),
     )

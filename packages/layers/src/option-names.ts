@@ -22,7 +22,7 @@ const image: Kind = {
   words: 'the name of an image, or an image',
   fits: (value) => typeof value === 'string' || (typeof value === 'object' && value !== null && 'digest' in value),
 }
-const date: Kind = { words: 'a Date', fits: isDate }
+const date: Kind = { words: 'a Date that is one', fits: (value) => isDate(value) && !Number.isNaN(value.getTime()) }
 /** Variables and labels: a name and a text each. */
 const pairs: Kind = {
   words: 'an object of strings',

@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -45,6 +46,37 @@ describe('options that would leave something out without a word are refused', ()
       code: 'ERR_BOX_INVALID_ARGUMENT',
       message: expect.stringContaining(named),
     })
+  })
+})
+
+describe('what is read and written is a path or a stream', () => {
+  test.each([null, 5, {}, ''])('and %j is neither', async (value) => {
+    const calls = [
+      store.import(untyped(value)),
+      store.export(image, untyped(value)),
+      store.create({ layers: [{ tar: untyped(value) }] }),
+      store.files(image).then((files) => files.readFile(untyped(value === '' ? null : value))),
+    ]
+    for (const outcome of await Promise.allSettled(calls))
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ERR_BOX_INVALID_ARGUMENT' } })
+  })
+
+  test('a list of images is one, a date is one', async () => {
+    await expect(store.index(untyped(null))).rejects.toMatchObject({ code: 'ERR_BOX_INVALID_ARGUMENT' })
+    await expect(store.create({ config: { created: new Date(Number.NaN) } })).rejects.toMatchObject({ code: 'ERR_BOX_INVALID_ARGUMENT' })
+  })
+
+  test.each(['oci-archive', 'docker-archive', 'tar'] as const)('a %s takes the place of no pipe and no folder', async (format) => {
+    const pipe = join(folder, `pipe-${format}`)
+    execFileSync('mkfifo', [pipe])
+    for (const path of [pipe, folder]) {
+      await expect(store.export(image, path, { format })).rejects.toMatchObject({
+        code: 'ERR_BOX_INVALID_ARGUMENT',
+        path,
+        hint: expect.stringContaining('stream'),
+      })
+    }
+    expect((await stat(pipe)).isFIFO()).toBe(true)
   })
 })
 

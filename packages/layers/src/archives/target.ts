@@ -1,12 +1,12 @@
 import { BoxError } from '@box/core'
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { namesIn } from '../sessions.ts'
 import type { Pieces } from './tar-writer.ts'
-import { isThere } from '../absent.ts'
+import { isAbsent, isThere } from '../absent.ts'
 import { removeTree } from '../unpacked/trees.ts'
 
 /** Writes to a file, which is there when it is complete, or to a stream, which ends then. */
@@ -29,7 +29,21 @@ async function* bytesOf(pieces: Pieces): AsyncGenerator<Uint8Array, void, void> 
     else yield* piece.bytes()
 }
 
+/** A file takes the place of what is there: of a device, /dev/stdout or a pipe nothing would be left. */
+async function requireFile(path: string): Promise<void> {
+  const found = await stat(path).catch((error: unknown) => {
+    if (isAbsent(error)) return undefined
+    throw error
+  })
+  if (found !== undefined && !found.isFile())
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `${path} is there, and is no file`, {
+      path,
+      hint: 'give a device or a pipe as a stream',
+    })
+}
+
 async function writeFileWhole(path: string, pieces: Pieces, signal: AbortSignal | undefined): Promise<void> {
+  await requireFile(path)
   const temporary = besides(path)
   const file = await open(temporary, 'wx', 0o644)
   try {

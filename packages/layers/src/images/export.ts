@@ -26,6 +26,8 @@ export interface ExportContext {
 
 /** Writes an image in one of the formats. */
 export async function exportImage(context: ExportContext, target: string | Writable, options: ExportOptions): Promise<void> {
+  if (typeof target === 'string' ? target === '' : typeof target !== 'object' || target === null || !('write' in target))
+    throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'export: the target is neither a path nor a stream')
   const { format = typeof target === 'string' ? 'layout' : 'oci-archive', signal } = options
   const { images, descriptor, layers } = context
   const name = options.tag ?? context.name

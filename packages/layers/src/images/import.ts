@@ -25,6 +25,7 @@ export async function withSource<Value>(
   temporary: () => string,
   use: (source: ImportSource) => Promise<Value>,
 ): Promise<Value> {
+  if (!isPathOrStream(from)) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'what is to be read is neither a path nor a stream')
   if (typeof from === 'string' && (await isFolder(from))) {
     if (!(await isFile(join(from, 'oci-layout')))) return await use({ kind: 'folder', path: from })
     const images = layout(from)
@@ -42,6 +43,10 @@ export async function withSource<Value>(
   } finally {
     await archive.close()
   }
+}
+
+function isPathOrStream(from: string | Readable): boolean {
+  return typeof from === 'string' ? from !== '' : typeof from === 'object' && from !== null && Symbol.asyncIterator in from
 }
 
 /** A root's tar as it is, compressed or not, as a layer. */

@@ -4,14 +4,12 @@ import { promisify } from 'node:util'
 import type { Image } from '../image.ts'
 import type { Change, MountedRoot, Usage } from '../mounted-root.ts'
 import { nativeCallIn } from '../native.ts'
-import { modeOptions, readOptions } from '../option-names.ts'
+import { modeOptions } from '../option-names.ts'
+import { limitOf, type ReadRequest } from '../reading.ts'
 import type { Mounted } from './overlay.ts'
 import type { Written } from './written.ts'
 
 const closeDescriptor = promisify(close)
-
-/** Files larger than this are streamed by who needs them, not read at once. */
-const largestFile = 2 ** 31 - 1
 
 /** What a mounted root consists of. Whoever makes a root of it hands all of it over. */
 export interface RootParts extends Mounted {
@@ -63,10 +61,8 @@ export class LayeredRoot implements MountedRoot {
 
   readFile(path: string, options?: { readonly maxBytes?: number }): Promise<Buffer>
   readFile(path: string, encoding: 'utf8'): Promise<string>
-  async readFile(path: string, given: 'utf8' | { readonly maxBytes?: number } = {}): Promise<Buffer | string> {
-    if (typeof given !== 'string') refuseUnknownOptions('readFile', given, readOptions)
-    else if (given !== 'utf8') throw new BoxError('ERR_BOX_INVALID_ARGUMENT', `readFile: ${JSON.stringify(given)} is not 'utf8'`)
-    const limit = typeof given === 'string' ? largestFile : (given.maxBytes ?? largestFile)
+  async readFile(path: string, given: ReadRequest = {}): Promise<Buffer | string> {
+    const limit = limitOf(given)
     const content = await nativeCallIn(this.#parts.ids, (core) => core.rootReadFile(this.fd, pathInside(path), limit))
     return typeof given === 'string' ? content.toString(given) : content
   }

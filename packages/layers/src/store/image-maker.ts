@@ -136,6 +136,7 @@ export class ImageMaker {
 
   async index(images: readonly (Image | string)[], options: IndexOptions = {}): Promise<Descriptor> {
     refuseUnknownOptions('index', options, names.indexOptions)
+    if (!Array.isArray(images)) throw new BoxError('ERR_BOX_INVALID_ARGUMENT', 'index: what is given is no list of images')
     const members: Image[] = []
     for (const image of images) members.push(await this.#known.need(image))
     const descriptor = await putIndex(this.#work(options.signal), members, options.annotations)
