@@ -9,6 +9,13 @@ import { sha256, TestRegistry } from './fixtures/registry.ts'
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
 
+/** Such a connection that has received much. */
+function busyConnection(memory: ReceiveMemory): ReturnType<typeof connection> {
+  const busy = connection(memory)
+  memory.giveBack(busy.receive(0, mebibyte))
+  return busy
+}
+
 /** A connection that receives: what the kernel would write, and what the reader is given. */
 function connection(memory: ReceiveMemory): { readonly inlet: Inlet; readonly receive: (byte: number, most: number) => Uint8Array } {
   const inlet = memory.inlet()
@@ -31,7 +38,7 @@ function connection(memory: ReceiveMemory): { readonly inlet: Inlet; readonly re
 describe('the memory that is received into', () => {
   test('is used again once all of a read came back', () => {
     const memory = new ReceiveMemory()
-    const { receive } = connection(memory)
+    const { receive } = busyConnection(memory)
     const first = receive(1, 256 * kibibyte)
     memory.giveBack(first.subarray(0, 100))
     memory.giveBack(first.subarray(100))
@@ -47,7 +54,7 @@ describe('the memory that is received into', () => {
 
   test('is not used again where a part of a read did not come back, such as the head of an answer', () => {
     const memory = new ReceiveMemory()
-    const { receive } = connection(memory)
+    const { receive } = busyConnection(memory)
     const read = receive(1, 200 * kibibyte)
     const head = read.subarray(0, 300)
     memory.giveBack(read.subarray(300))
@@ -57,10 +64,18 @@ describe('the memory that is received into', () => {
 
   test('holds many small reads beside each other, and none is written over before it came back', () => {
     const memory = new ReceiveMemory()
-    const { receive } = connection(memory)
+    const { receive } = busyConnection(memory)
     const reads = Array.from({ length: 1000 }, (_, number) => receive(number % 256, kibibyte))
     expect(new Set(reads.map(({ buffer }) => buffer)).size).toBeLessThan(10)
     expect(reads.every((read, number) => read.every((byte) => byte === number % 256))).toBe(true)
+  })
+
+  test('is little for a connection that has nothing but short answers', () => {
+    const memory = new ReceiveMemory()
+    const { receive } = connection(memory)
+    const reads = Array.from({ length: 100 }, () => receive(1, 300))
+    const blocks = new Set(reads.map(({ buffer }) => buffer))
+    expect([...blocks].reduce((sum, { byteLength }) => sum + byteLength, 0)).toBeLessThanOrEqual(64 * kibibyte)
   })
 
   test('is not what is kept, nor is memory of others touched', () => {

@@ -2,8 +2,10 @@ import type { OnReadOpts } from 'node:net'
 
 /** The memory that is received into at a time. Large, since each read, and each write of what was read, costs the same; small enough to stay in a processor's cache. */
 const slabSize = 1024 * 1024
-/** What is left of a slab is worth a read of its own from so many bytes on. */
-const smallestRoom = 64 * 1024
+/** What a connection receives into until there is more to receive than that holds: many have nothing but short answers. */
+const firstSlabSize = 64 * 1024
+/** What is left of a slab is worth a read of its own where it is such a part of it. */
+const smallestPart = 1 / 16
 /** How many slabs are kept for later. */
 const spareSlabs = 16
 
@@ -36,15 +38,17 @@ export class ReceiveMemory {
   /** For one connection. */
   inlet(): Inlet {
     let slab: Slab | undefined
+    let size = firstSlabSize
     const buffer = (): Uint8Array => {
-      if (slab === undefined || slab.bytes.length - slab.filled < smallestRoom) {
+      if (slab === undefined || slab.bytes.length < size || slab.bytes.length - slab.filled < slab.bytes.length * smallestPart) {
         if (slab !== undefined) slab.inUse = false
-        slab = this.#take()
+        slab = this.#take(size)
       }
       return slab.bytes.subarray(slab.filled)
     }
     const callback = (count: number, bytes: Uint8Array): boolean => {
       if (slab !== undefined) slab.filled += count
+      if (count === bytes.length) size = slabSize
       inlet.socket?.push(bytes.subarray(0, count))
       // The connection receives on when its reader has taken this: of two reads that wait the reader would be given a copy.
       return false
@@ -58,7 +62,7 @@ export class ReceiveMemory {
     const slab = this.#slabs.get(chunk.buffer)
     if (slab === undefined) return
     slab.returned += chunk.length
-    if (slab.inUse || slab.returned < slab.filled || this.#spare.length >= spareSlabs) return
+    if (slab.inUse || slab.returned < slab.filled || slab.bytes.length < slabSize || this.#spare.length >= spareSlabs) return
     slab.filled = 0
     slab.returned = 0
     this.#spare.push(slab)
@@ -69,8 +73,9 @@ export class ReceiveMemory {
     return this.#slabs.has(chunk.buffer) ? Uint8Array.from(chunk) : chunk
   }
 
-  #take(): Slab {
-    const slab = this.#spare.pop() ?? { bytes: Buffer.allocUnsafeSlow(slabSize), filled: 0, returned: 0, inUse: false }
+  #take(size: number): Slab {
+    const spare = size === slabSize ? this.#spare.pop() : undefined
+    const slab = spare ?? { bytes: Buffer.allocUnsafeSlow(size), filled: 0, returned: 0, inUse: false }
     slab.inUse = true
     this.#slabs.set(slab.bytes.buffer, slab)
     return slab
