@@ -8,7 +8,8 @@ import { launchAll, launchNone } from './box.mjs'
 const [root, count, configuration, batch] = process.argv.slice(2)
 const row = configuration === 'all' ? launchAll(root) : launchNone(`${root}/bin/true`)
 const [times, calls] = [[], []]
-await launchOne()
+// From the third on a process waits for the next launch in namespaces that were made ahead: this process holds its pidfd.
+for (let index = 0; index < 3; index += 1) await launchOne()
 const before = descriptors()
 let left = Number(count) - 1
 const began = performance.now()

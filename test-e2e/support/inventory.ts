@@ -11,8 +11,8 @@ export interface Inventory {
 }
 
 /**
- * Counts it. The launcher, which lives as long as this process, and its program in memory are left out; so is what other processes, which
- * still run, have for their own containers.
+ * Counts it. The launcher, which lives as long as this process, its program in memory, and what it has made ahead for the next launch are left
+ * out; so is what other processes, which still run, have for their own containers.
  */
 export function inventory(): Inventory {
   return {
@@ -57,7 +57,7 @@ function children(): string[] {
   return names('/proc').flatMap((pid) => {
     if (!/^\d+$/.test(pid)) return []
     const [, name = '', parent] = /\((.*)\) \S (\d+)/s.exec(read(`/proc/${pid}/stat`)) ?? []
-    return parent === String(process.pid) && !name.startsWith('memfd:box-launc') ? [name] : []
+    return parent === String(process.pid) && !name.startsWith('memfd:box-launc') && name !== 'box-spare' ? [name] : []
   })
 }
 

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type NamespaceKind, spawn } from '../src/index.ts'
-import { run } from './support/run.ts'
+import { type NamespaceKind, type Process, spawn } from '../src/index.ts'
+import { asRoot, run } from './support/run.ts'
 
 const six: readonly NamespaceKind[] = ['user', 'pid', 'mount', 'uts', 'ipc', 'network']
 
@@ -31,9 +31,34 @@ function isRunning(pid: number): boolean {
 }
 
 function launcher(): number {
-  const found = children().filter((pid) => readlink(`/proc/${pid}/exe`)?.includes('memfd:box-launcher'))
+  const found = children().filter((pid) => readlink(`/proc/${pid}/exe`)?.includes('memfd:box-launcher') && leadsSession(pid))
   expect(found).toHaveLength(1)
   return found[0] ?? 0
+}
+
+/** As the launcher does, and what it has made ahead does not. */
+function leadsSession(pid: number): boolean {
+  const [, session] = /\) \S \d+ \d+ (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? []
+  return session === String(pid)
+}
+
+/** Whether it waits in namespaces that were made ahead for the next launch. */
+function isSpare(pid: number): boolean {
+  return /^Name:\sbox-spare$/m.test(statusOf(pid) ?? '') && isRunning(pid)
+}
+
+/** The one that has made its namespaces. */
+async function readySpare(): Promise<number> {
+  let ready: number[] = []
+  await until(() => {
+    ready = children().filter((pid) => isSpare(pid) && networkOf(pid) !== undefined && networkOf(pid) !== networkOf('self'))
+    return ready.length === 1
+  })
+  return ready[0] ?? 0
+}
+
+function networkOf(pid: number | 'self'): string | undefined {
+  return readlink(`/proc/${pid}/ns/net`)
 }
 
 function readlink(path: string): string | undefined {
@@ -100,8 +125,10 @@ test('the launcher holds nothing of its caller, and its memory is its own', asyn
   const descriptors = readdirSync(`/proc/${pid}/fd`).map((name) => [Number(name), readlink(`/proc/${pid}/fd/${name}`)] as const)
   for (const [number, target] of descriptors) {
     if (number <= 2) expect(target).toBe('/dev/null')
-    else expect(target).toMatch(number === 3 ? /^socket:/ : number === 5 ? /^\/proc$/ : /pidfd/)
+    else expect(target).toMatch(number === 3 ? /^socket:/ : number === 5 ? /^\/proc$/ : /pidfd|^socket:/)
   }
+  // Its own, and those to the process that waits for the next launch and to the one before.
+  expect(descriptors.filter(([, target]) => target?.startsWith('socket:')).length).toBeLessThanOrEqual(3)
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   expect(Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1])).toBeLessThan(1536)
   expect(status).toMatch(/CapInh:\s0{16}/)
@@ -155,7 +182,79 @@ test('a hundred launches leave no descriptor and no process', async () => {
   for (let index = 0; index < 100; index += 1) await run(['true'], { namespaces: ['user', 'pid', 'mount', 'uts'] })
   await until(() => count() <= before)
   // What is left is the launcher alone.
-  await until(() => children().length === 1)
+  await until(() => children().filter((pid) => !isSpare(pid)).length === 1)
+})
+
+asRoot('namespaces that are made ahead', () => {
+  const map = [{ containerId: 0, hostId: 100_000, size: 65_536 }]
+  const options = { namespaces: ['user', 'network', 'ipc', 'uts'], uidMappings: map, gidMappings: map } as const
+
+  async function launchTwice(): Promise<void> {
+    for (let index = 0; index < 2; index += 1) expect((await run(['true'], options)).exitCode).toBe(0)
+  }
+
+  test('serve one launch each, and have what new ones have', async () => {
+    await launchTwice()
+    const seen: string[] = []
+    const running: Process[] = []
+    try {
+      for (let index = 0; index < 5; index += 1) {
+        const network = networkOf(await readySpare())
+        const child = await spawn(['sleep', '60'], options)
+        running.push(child)
+        expect(networkOf(child.pid)).toBe(network)
+        seen.push(...['user', 'net', 'ipc', 'uts'].map((kind) => readlinkSync(`/proc/${child.pid}/ns/${kind}`)))
+        expect(readFileSync(`/proc/${child.pid}/uid_map`, 'utf8')).toMatch(/^ +0 +100000 +65536\n$/)
+        // The loopback interface is up.
+        expect(readFileSync(`/proc/${child.pid}/net/fib_trie`, 'utf8')).toContain('127.0.0.1')
+      }
+    } finally {
+      for (const child of running) await child.close()
+    }
+    // All at once: a number is used again when a namespace is gone.
+    expect(new Set(seen).size).toBe(20)
+  })
+
+  test('are made anew where other ids are asked for', async () => {
+    await launchTwice()
+    const network = networkOf(await readySpare())
+    const other = [{ containerId: 0, hostId: 200_000, size: 1 }]
+    const { stdout } = await run(['sh', '-c', 'readlink /proc/self/ns/net; cat /proc/self/uid_map'], {
+      ...options,
+      uidMappings: other,
+      gidMappings: other,
+    })
+    expect(stdout).not.toContain(network)
+    expect(stdout).toMatch(/ 0 +200000 +1\n$/)
+  })
+
+  test('a child made in them ends with its caller’s launcher or without, as all do', async () => {
+    await launchTwice()
+    const spare = await readySpare()
+    const child = await spawn(['sleep', '60'], options)
+    await until(() => !existsSync(`/proc/${spare}`))
+    const pid = launcher()
+    process.kill(pid, 'SIGKILL')
+    expect((await run(['true'], options)).exitCode).toBe(0)
+    expect(isRunning(child.pid)).toBe(true)
+    await until(() => !existsSync(`/proc/${pid}`))
+    await child.close()
+  })
+
+  test('the process that waits in them ends with the launcher, and is not left behind', async () => {
+    await launchTwice()
+    const spare = await readySpare()
+    process.kill(launcher(), 'SIGKILL')
+    await until(() => !existsSync(`/proc/${spare}`))
+  })
+
+  test('are done without where that process was killed', async () => {
+    await launchTwice()
+    const spare = await readySpare()
+    process.kill(spare, 'SIGKILL')
+    await until(() => !existsSync(`/proc/${spare}`))
+    expect((await run(['true'], options)).exitCode).toBe(0)
+  })
 })
 
 test('a process with nothing pending ends by itself', async () => {

@@ -3,8 +3,10 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use box_plan::Outcome;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
@@ -38,11 +40,37 @@ pub fn send_only(channel: impl AsFd, message: &[u8], descriptor: BorrowedFd<'_>)
     sendmsg(channel, &[IoSlice::new(message)], &mut ancillary, SendFlags::NOSIGNAL).map(drop)
 }
 
+/// Sends a message in parts, with descriptors.
+pub fn send_parts(socket: impl AsFd, parts: &[&[u8]], descriptors: &[BorrowedFd<'_>]) -> rustix::io::Result<()> {
+    if descriptors.len() > MAX_DESCRIPTORS {
+        return Err(rustix::io::Errno::TOOBIG);
+    }
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+    let slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+    sendmsg(socket, &slices, &mut ancillary, SendFlags::NOSIGNAL).map(drop)
+}
+
+/// How long `receive` waits for a message before it gives EAGAIN; None for as long as it takes.
+pub fn wait_at_most(socket: impl AsFd, time: Option<Duration>) -> rustix::io::Result<()> {
+    set_socket_timeout(socket, Timeout::Recv, time)
+}
+
 /// The next message and its descriptors; a length of 0 is the end.
 pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> rustix::io::Result<(usize, Vec<OwnedFd>)> {
+    receive_with(socket, buffer, RecvFlags::CMSG_CLOEXEC)
+}
+
+/// As `receive`, without waiting: EAGAIN where there is none.
+pub fn receive_now(socket: impl AsFd, buffer: &mut [u8]) -> rustix::io::Result<(usize, Vec<OwnedFd>)> {
+    receive_with(socket, buffer, RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)
+}
+
+fn receive_with(socket: impl AsFd, buffer: &mut [u8], flags: RecvFlags) -> rustix::io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let message = recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    let message = recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut ancillary, flags)?;
     let mut descriptors = Vec::new();
     for item in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = item {

@@ -20,15 +20,15 @@ pub enum Made {
 }
 
 /// Makes the child in its namespaces and group, a child of this process's parent; says so, maps its ids, and lets it go on. A child that
-/// nobody knows of does nothing: where its maker ends before, it ends, too.
-pub fn make(plan: &Plan<'_>, cgroup: Option<&OwnedFd>, answer: &OwnedFd) -> Result<Made> {
+/// nobody knows of does nothing: where its maker ends before, it ends, too. `apart` says that this process is not the launcher.
+pub fn make(plan: &Plan<'_>, cgroup: Option<&OwnedFd>, answer: &OwnedFd, apart: bool) -> Result<Made> {
     let helped = mapper::is_needed(plan);
     let (theirs, ours) = if helped { mapper::channel()? } else { pipe_with(PipeFlags::CLOEXEC).call("pipe2")? };
     let clone_flags = u64::from(plan.namespaces) | libc::CLONE_PARENT as u64;
     match sys::clone3(clone_flags, cgroup.map(AsFd::as_fd)).call("clone3")? {
         Cloned::Child => Ok(Made::Child(theirs)),
         Cloned::Maker { pid, pidfd } => {
-            channel::deliver(answer, &Outcome::Started { pid }, Some(pidfd.as_fd())).call("sendmsg")?;
+            channel::deliver(answer, &Outcome::Started { pid, apart }, Some(pidfd.as_fd())).call("sendmsg")?;
             if helped {
                 mapper::serve_apart(plan, pid, Some(&pidfd), ours, answer).inspect_err(|_| sys::kill_by(&pidfd))?;
                 return Ok(Made::Maker(pidfd));
@@ -42,7 +42,8 @@ pub fn make(plan: &Plan<'_>, cgroup: Option<&OwnedFd>, answer: &OwnedFd) -> Resu
     }
 }
 
-fn map(plan: &Plan<'_>, pid: u32) -> Result<()> {
+/// Writes the id maps of a process's user namespace.
+pub fn map(plan: &Plan<'_>, pid: u32) -> Result<()> {
     let mut files = Vec::with_capacity(3);
     if plan.flags & flags::DENY_SETGROUPS != 0 {
         files.push(("setgroups", b"deny".as_slice()));

@@ -40,7 +40,7 @@ fn intermediate(plan: &Plan<'_>, given: &Descriptors<'_>, cgroups: &Cgroups) -> 
         .map_err(|stop| during(stop, "join the namespaces"))
         .and_then(|()| time::make(plan, given.answer).map_err(|stop| during(stop, "make the time namespace")))
         .and_then(|plan| {
-            let made = make(&plan, cgroups.v2.as_ref(), given.answer).map_err(|stop| during(stop, "make the process"))?;
+            let made = make(&plan, cgroups.v2.as_ref(), given.answer, true).map_err(|stop| during(stop, "make the process"))?;
             Ok((plan, made))
         });
     match made {

@@ -9,6 +9,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use crate::children::Children;
 use crate::clone::{Made, make};
 use crate::descriptors::close_together;
+use crate::spare::Spares;
 use crate::stop::{Context, Result, during};
 use crate::{channel, descriptors, enter, join, sys, time};
 
@@ -30,25 +31,35 @@ pub struct Cgroups {
     pub v1: Vec<OwnedFd>,
 }
 
-/// Makes the child and answers. Returns in the launcher only.
-pub fn launch(plan: &Plan<'_>, given: &Descriptors<'_>, children: &mut Children) -> Result<()> {
+/// What the launcher keeps from one launch to the next.
+#[derive(Default)]
+pub struct Served {
+    /// Those that end with the caller.
+    pub children: Children,
+    /// What is made ahead.
+    pub spares: Spares,
+}
+
+/// Makes the child and answers. Returns in the launcher only. `bytes` are the plan's.
+pub fn launch(plan: &Plan<'_>, bytes: &[u8], given: &Descriptors<'_>, Served { children, spares }: &mut Served) -> Result<()> {
     let cgroups = open_cgroups(plan).map_err(|stop| during(stop, "open the cgroup"))?;
     if !plan.joins.is_empty() || plan.namespaces & time::NEW != 0 {
         return join::launch_joined(plan, given, &cgroups, children);
     }
-    match make(plan, cgroups.v2.as_ref(), given.answer).map_err(|stop| during(stop, "make the process"))? {
-        Made::Child(barrier) => {
-            children.forget();
-            become_child(plan, given, &cgroups, &barrier)
-        }
-        Made::Maker(pidfd) => {
-            close_together(cgroups.v1.into_iter().chain(cgroups.v2));
-            if plan.flags & flags::DETACHED == 0 {
-                children.add(pidfd);
+    if !spares.launch(plan, bytes, given, &cgroups) {
+        match make(plan, cgroups.v2.as_ref(), given.answer, false).map_err(|stop| during(stop, "make the process"))? {
+            Made::Child(barrier) => {
+                children.forget();
+                become_child(plan, given, &cgroups, &barrier)
             }
-            Ok(())
+            Made::Maker(pidfd) if plan.flags & flags::DETACHED == 0 => children.add(pidfd),
+            Made::Maker(_) => {}
         }
     }
+    close_together(cgroups.v1.into_iter().chain(cgroups.v2));
+    spares.made().into_iter().for_each(|pidfd| children.add(pidfd));
+    spares.prepare(plan, given.answer);
+    Ok(())
 }
 
 /// The child's life up to the program.

@@ -23,6 +23,7 @@ mod prepare;
 mod resolve;
 mod scheduling;
 mod serve;
+mod spare;
 mod start;
 mod stop;
 mod sys;

@@ -4,9 +4,8 @@ use std::os::fd::OwnedFd;
 
 use box_plan::{Outcome, Stop, slot};
 
-use crate::children::Children;
 use crate::descriptors::close_together;
-use crate::launch::{Descriptors, launch};
+use crate::launch::{Descriptors, Served, launch};
 use crate::prepare::open_slots;
 use crate::{channel, sys};
 
@@ -16,7 +15,7 @@ mod kind {
     pub const LAUNCH: u8 = 1;
     /// The plan is in a file, the second descriptor.
     pub const LAUNCH_FILE: u8 = 2;
-    /// Pidfds of children that an earlier launcher, or an intermediate, has made.
+    /// Pidfds of children that an earlier launcher, or another process, has made.
     pub const ADOPT: u8 = 3;
 }
 
@@ -25,24 +24,26 @@ const BUFFER: usize = 160 * 1024;
 
 /// Serves until the caller's end of the socket closes, and then ends the children.
 pub fn serve() {
-    let mut children = Children::default();
+    let mut served = Served::default();
     let mut buffer = vec![0; BUFFER];
     loop {
         match channel::receive(sys::fixed(sys::SOCKET), &mut buffer) {
             Ok((0, _)) => break,
-            Ok((length, descriptors)) => handle(buffer.get(..length).unwrap_or_default(), descriptors, &mut children),
+            Ok((length, descriptors)) => handle(buffer.get(..length).unwrap_or_default(), descriptors, &mut served),
             Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::AGAIN) => served.spares.let_go(),
             Err(_) => break,
         }
     }
-    children.kill();
+    served.spares.made().into_iter().for_each(|pidfd| served.children.add(pidfd));
+    served.children.kill();
 }
 
-fn handle(message: &[u8], mut descriptors: Vec<OwnedFd>, children: &mut Children) {
+fn handle(message: &[u8], mut descriptors: Vec<OwnedFd>, served: &mut Served) {
     match message.first() {
-        Some(&kind::ADOPT) => descriptors.into_iter().for_each(|pidfd| children.add(pidfd)),
+        Some(&kind::ADOPT) => descriptors.into_iter().for_each(|pidfd| served.children.add(pidfd)),
         Some(&(kind::LAUNCH | kind::LAUNCH_FILE)) if !descriptors.is_empty() => {
-            if let Err(stop) = read_and_launch(message, &mut descriptors, children)
+            if let Err(stop) = read_and_launch(message, &mut descriptors, served)
                 && let Some(answer) = descriptors.first()
             {
                 channel::send(answer, &Outcome::Stopped(*stop), None);
@@ -54,7 +55,7 @@ fn handle(message: &[u8], mut descriptors: Vec<OwnedFd>, children: &mut Children
 }
 
 /// The first descriptor is the channel of this launch. Gives back those that are to be closed.
-fn read_and_launch(message: &[u8], descriptors: &mut Vec<OwnedFd>, children: &mut Children) -> crate::stop::Result<()> {
+fn read_and_launch(message: &[u8], descriptors: &mut Vec<OwnedFd>, served: &mut Served) -> crate::stop::Result<()> {
     let (&first, rest) = message.split_first().ok_or_else(malformed)?;
     let (count, rest) = rest.split_first_chunk::<2>().ok_or_else(malformed)?;
     let (kinds, inline) = rest.split_at_checked(usize::from(u16::from_le_bytes(*count))).ok_or_else(malformed)?;
@@ -75,7 +76,7 @@ fn read_and_launch(message: &[u8], descriptors: &mut Vec<OwnedFd>, children: &mu
     let mut kinds = kinds.to_vec();
     let files = open_slots(&plan, descriptors.split_off(1), &mut kinds)?;
     let answer = descriptors.first().ok_or_else(malformed)?;
-    let launched = launch(&plan, &Descriptors { files: &files, kinds: &kinds, answer }, children);
+    let launched = launch(&plan, bytes, &Descriptors { files: &files, kinds: &kinds, answer }, served);
     descriptors.extend(files);
     launched
 }

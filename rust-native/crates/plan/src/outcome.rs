@@ -9,8 +9,10 @@ pub enum Outcome {
     Started {
         /// Its id where the launcher is.
         pid: u32,
+        /// Whether another process than the launcher has made it, so that the launcher does not know of it.
+        apart: bool,
     },
-    /// A process that only joins namespaces and makes the child; its pidfd comes along.
+    /// A process that only helps to make children, of this launch or of a later one; its pidfd comes along.
     Intermediate,
     /// A descriptor that a step has made for the caller; it comes along.
     Offered,
@@ -39,9 +41,10 @@ impl Outcome {
     /// As bytes.
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Started { pid } => {
+            Self::Started { pid, apart } => {
                 let mut bytes = vec![1];
                 bytes.extend_from_slice(&pid.to_le_bytes());
+                bytes.push(u8::from(*apart));
                 bytes
             }
             Self::Intermediate => vec![2],
@@ -62,7 +65,7 @@ impl Outcome {
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         let outcome = match reader.u8()? {
-            1 => Self::Started { pid: reader.u32()? },
+            1 => Self::Started { pid: reader.u32()?, apart: reader.u8()? != 0 },
             2 => Self::Intermediate,
             4 => Self::Offered,
             3 => {
@@ -84,7 +87,8 @@ mod tests {
     #[test]
     fn outcomes_come_back_as_they_were() {
         let stop = Stop { step: "mount".into(), syscall: "move_mount".into(), errno: 22, path: "/proc".into(), ..Stop::default() };
-        for outcome in [Outcome::Started { pid: 4711 }, Outcome::Intermediate, Outcome::Offered, Outcome::Stopped(stop)] {
+        let started = [false, true].map(|apart| Outcome::Started { pid: 4711, apart });
+        for outcome in started.into_iter().chain([Outcome::Intermediate, Outcome::Offered, Outcome::Stopped(stop)]) {
             let bytes = outcome.encode();
             assert_eq!(Outcome::decode(&bytes), Ok(outcome));
             for end in 0..bytes.len() {

@@ -34,20 +34,19 @@ impl Reactor {
             let received = channel::receive(launch.channel.as_ref()?.as_fd());
             match received {
                 Received::Nothing => return None,
-                Received::Message(Outcome::Started { pid }, Some(pidfd), _) => {
+                Received::Message(Outcome::Started { pid, apart }, Some(pidfd), _) => {
                     launch.pid = pid;
                     if self.watch(&pidfd, token::of(id, token::PROCESS)).is_err() {
                         let _ = rustix::process::pidfd_send_signal(&pidfd, rustix::process::Signal::KILL);
                     }
                     // The launcher knows only of what it made itself.
-                    let made_by_another = launch.intermediate || launch.launcher != state.launchers;
+                    let made_by_another = apart || launch.launcher != state.launchers;
                     if let Some(launcher) = state.launcher.as_ref().filter(|_| made_by_another && !launch.detached) {
                         let _ = channel::send_adopted(launcher.socket.as_fd(), pidfd.as_fd());
                     }
                     launch.pidfd = Some(pidfd);
                 }
                 Received::Message(Outcome::Intermediate, Some(pidfd), _) => {
-                    launch.intermediate = true;
                     self.await_end(state, pidfd);
                 }
                 Received::Message(Outcome::Offered, Some(descriptor), _) => {

@@ -18,7 +18,7 @@ pub(super) struct State {
     /// How many launchers there were.
     pub(super) launchers: u64,
     pub(super) launches: HashMap<u64, Launch>,
-    /// Processes that nobody waits for, by their token: those that only join and make another, and orphans of a launcher.
+    /// Processes that nobody waits for, by their token: those that only make others, and orphans of a launcher.
     pub(super) intermediates: HashMap<u64, OwnedFd>,
     /// Launches that wait for a launcher.
     pub(super) waiting: Vec<u64>,
@@ -48,7 +48,6 @@ pub(super) struct Launch {
     pub(super) channel: Option<OwnedFd>,
     pub(super) pid: u32,
     pub(super) pidfd: Option<OwnedFd>,
-    pub(super) intermediate: bool,
     pub(super) failure: Option<Failure>,
     pub(super) running: bool,
     pub(super) exited: Option<(Result<Exit>, Duration)>,
@@ -68,7 +67,6 @@ impl Launch {
             channel: None,
             pid: 0,
             pidfd: None,
-            intermediate: false,
             failure: None,
             running: false,
             exited: None,
@@ -82,7 +80,6 @@ impl Launch {
         }
         self.tried = true;
         self.failure = None;
-        self.intermediate = false;
         self.pidfd = None;
         self.exited = None;
         true
