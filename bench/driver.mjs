@@ -37,9 +37,15 @@ export function driveCommand(program, ...args) {
   return startDriver(process.execPath, [self, program, ...args])
 }
 
-/** crun refuses the hybrid of v1 and v2: its driver lives in a mount namespace where v1 alone is seen. */
+/** A null device of its own, on a file system that ends with the mount namespace. */
+const ownNull = 'mount -t tmpfs tmpfs /mnt && mknod -m 666 /mnt/null c 1 3 && mount --bind /mnt/null /dev/null && umount -l /mnt'
+
+/**
+ * crun refuses the hybrid of v1 and v2, and gives the null device that it has as a standard stream to the container's user: its driver lives in
+ * a mount namespace where v1 alone is seen, with a null device of its own.
+ */
 export function driveApart(program, ...args) {
-  const script = 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"'
+  const script = `umount /sys/fs/cgroup/unified 2>/dev/null; ${ownNull} && exec "$@"`
   return startDriver('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', process.execPath, self, program, ...args])
 }
 
