@@ -82,7 +82,10 @@ export type Credentials = {
  | {
     readonly registryToken: string;
 };
-/** Finds the credentials for a registry (`docker.io`, `localhost:5000`) and a repository in it, or undefined for none. */
+/**
+ * Finds the credentials for a registry (`docker.io`, `localhost:5000`) and a repository in it, or undefined for none. A client asks once for all its calls that need
+ * the same, and so gives no signal of any of them.
+ */
 export type CredentialProvider = (registry: string, options: {
     readonly repository?: string | undefined;
     readonly signal?: AbortSignal | undefined;

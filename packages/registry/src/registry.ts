@@ -1,4 +1,5 @@
 import {
+  abortable,
   BoxError,
   type ByteRange,
   type Descriptor,
@@ -288,7 +289,8 @@ export class Registry {
       manifest: async (reference, options = {}) => await this.#manifest(reference, options, undefined),
       blob: (reference, digest, options) => this.blob(reference, digest, options),
     }
-    return (image, options) => policy(image, { ...options, registry })
+    const asked = async (...[image, options]: Parameters<BoundPolicy>): Promise<void> => await policy(image, { ...options, registry })
+    return async (image, options) => await abortable(asked(image, options), options.signal)
   }
 
   /** The repository itself, where the rules say that it is. */

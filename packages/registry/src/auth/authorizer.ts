@@ -62,7 +62,7 @@ export class Authorizer {
   }
 
   async #basic(access: Access, signal: AbortSignal | undefined): Promise<string | undefined> {
-    const credentials = await this.#find(access, signal)
+    const credentials = await abortable(this.#find(access), signal)
     if (credentials === undefined) return undefined
     if ('registryToken' in credentials) return `Bearer ${credentials.registryToken}`
     return 'password' in credentials ? basic(credentials.username, credentials.password) : undefined
@@ -91,7 +91,7 @@ export class Authorizer {
   }
 
   async #token(service: TokenService, access: Access): Promise<Token> {
-    const credentials = await this.#find(access, undefined)
+    const credentials = await this.#find(access)
     if (credentials !== undefined && 'registryToken' in credentials)
       return { authorization: `Bearer ${credentials.registryToken}`, expires: Number.POSITIVE_INFINITY }
     if (credentials !== undefined && !isOwnRealm(this.#home, service.realm, this.#egress.realms(this.#home)))
@@ -120,11 +120,12 @@ export class Authorizer {
     if (token?.authorization === used && this.#tokens.get(key) === held) this.#tokens.delete(key)
   }
 
-  #find(access: Access, signal: AbortSignal | undefined): Promise<Credentials | undefined> {
+  /** Looks for credentials, once for all who need the same. It has no caller's signal: others may be waiting for them. */
+  #find(access: Access): Promise<Credentials | undefined> {
     const key = access.repository ?? ''
     const known = this.#credentials.get(key)
     if (known !== undefined) return known
-    const found = this.#provider(this.#home.registry, { repository: access.repository, signal })
+    const found = this.#provider(this.#home.registry, { repository: access.repository })
     this.#credentials.set(key, found)
     found.catch(() => this.#credentials.delete(key))
     return found

@@ -1,4 +1,4 @@
-import { BoxError, type Descriptor, type Platform } from '@box/core'
+import { abortable, BoxError, type Descriptor, type Platform } from '@box/core'
 import { setMaxListeners } from 'node:events'
 import { isIndexMediaType, isManifestMediaType, parseImageDocument, selectPlatform, type ImageDocument } from '@box/oci'
 import { firstSchema, isFirstSchema, type RawManifest } from '../client/manifests.ts'
@@ -156,8 +156,11 @@ class Walk {
 
   async #call(hook: keyof CopyHooks, descriptor: Descriptor): Promise<void> {
     const { signal, hooks } = this.#context
-    await hooks[hook]?.(descriptor, { signal })
-    if (hooks[hook] !== undefined) signal.throwIfAborted()
+    const called = hooks[hook]
+    if (called === undefined) return
+    const outcome = async (): Promise<void> => await called(descriptor, { signal })
+    await abortable(outcome(), signal)
+    signal.throwIfAborted()
   }
 
   #once(descriptor: Descriptor, move: () => Promise<void>): Promise<void> {
