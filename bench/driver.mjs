@@ -41,12 +41,17 @@ export function driveCommand(program, ...args) {
 const ownNull = 'mount -t tmpfs tmpfs /mnt && mknod -m 666 /mnt/null c 1 3 && mount --bind /mnt/null /dev/null && umount -l /mnt'
 
 /**
- * crun refuses the hybrid of v1 and v2, and gives the null device that it has as a standard stream to the container's user: its driver lives in
- * a mount namespace where v1 alone is seen, with a null device of its own.
+ * What unshare(1) is given for a command that has to do with crun: that refuses the hybrid of v1 and v2, and gives the null device that it has as a
+ * standard stream to the container's user. So v1 alone is seen, and a null device of its own.
  */
-export function driveApart(program, ...args) {
+export function apart(program, ...args) {
   const script = `umount /sys/fs/cgroup/unified 2>/dev/null; ${ownNull} && exec "$@"`
-  return startDriver('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', process.execPath, self, program, ...args])
+  return ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', program, ...args]
+}
+
+/** A driver that spawns this command each time, apart. */
+export function driveApart(program, ...args) {
+  return startDriver('unshare', apart(process.execPath, self, program, ...args))
 }
 
 /** Does the thing for each line that comes. `run` gives the milliseconds that it took. */

@@ -6,7 +6,7 @@ import { LayerStore } from '@box/layers'
 import { defaultSeccompProfile } from '@box/namespaces'
 import { createRuntime } from '@box/runtime'
 import { findPeer } from '../scripts/peers.mjs'
-import { driveApart, driveCommand } from './driver.mjs'
+import { apart, driveApart, driveCommand } from './driver.mjs'
 import { ociConfig } from './launch/oci-config.mjs'
 import { makeWorkplace } from './launch/workplace.mjs'
 
@@ -63,6 +63,9 @@ function nsenterRow({ pid }) {
   return { name: 'nsenter', includes: 'the namespaces alone', ...driveCommand('nsenter', '--target', String(pid), '--all', '/bin/true') }
 }
 
+/** The standard streams that it is given are of the null device outside. */
+const onOwnNull = 'exec "$@" < /dev/null > /dev/null 2>&1'
+
 function crunRow({ folder, root }) {
   const peer = findPeer('crun')
   if (peer.missing !== undefined) return { note: peer.missing, versions: {} }
@@ -73,12 +76,12 @@ function crunRow({ folder, root }) {
   writeFileSync(join(bundle, 'config.json'), JSON.stringify(config))
   const id = `box-bench-exec-${process.pid}`
   const state = ['--root', join(folder, 'pause-state')]
-  const apart = ['--mount', '--propagation', 'private', 'sh', '-c', 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"', 'sh', peer.path]
-  execFileSync('unshare', [...apart, ...state, 'run', '--detach', '--bundle', bundle, id], { stdio: 'ignore' })
+  const crun = (...args) => execFileSync('unshare', apart('sh', '-c', onOwnNull, 'sh', peer.path, ...state, ...args), { stdio: 'ignore' })
+  crun('run', '--detach', '--bundle', bundle, id)
   const driver = driveApart(peer.path, ...state, 'exec', id, '/bin/true')
   const close = async () => {
     await driver.close()
-    execFileSync('unshare', [...apart, ...state, 'delete', '--force', id], { stdio: 'ignore' })
+    crun('delete', '--force', id)
   }
   const includes = 'namespaces, groups, capabilities, filter; in a mount namespace without the v2 hierarchy'
   return { row: { name: 'crun exec', includes, run: driver.run, close }, versions: { crun: peer.version } }
