@@ -6,6 +6,9 @@ import { join } from 'node:path'
 
 const [few, many] = [5, 15]
 
+/** The same call in another form: which one a program makes is its library's choice. */
+const otherForms = { mkdirat: 'mkdir', open: 'openat', unlinkat: 'rmdir' }
+
 /** @param command (rounds) => { program, args, input?, cwd? } @returns a Map from a call's name to how often one round makes it */
 export function callsOfOneRound(command) {
   const [less, more] = [few, many].map((rounds) => callsOf(command(rounds)))
@@ -35,7 +38,9 @@ function callsOf({ program, args, input, cwd }) {
       encoding: 'utf8',
     })
     if (status !== 0) throw new Error(`strace of ${program} ended with ${status}: ${error?.message ?? stderr.trim().split('\n').at(-1)}`)
-    return new Map(readFileSync(file, 'utf8').split('\n').flatMap(parseLine))
+    const counts = new Map()
+    for (const [name, count] of readFileSync(file, 'utf8').split('\n').flatMap(parseLine)) counts.set(name, (counts.get(name) ?? 0) + count)
+    return counts
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -44,5 +49,5 @@ function callsOf({ program, args, input, cwd }) {
 /** `% time  seconds  usecs/call  calls  [errors]  syscall` */
 function parseLine(line) {
   const parts = /^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?([a-z]\w*)$/.exec(line)
-  return parts === null || parts[2] === 'total' ? [] : [[parts[2], Number(parts[1])]]
+  return parts === null || parts[2] === 'total' ? [] : [[otherForms[parts[2]] ?? parts[2], Number(parts[1])]]
 }
