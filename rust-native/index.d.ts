@@ -406,6 +406,10 @@ export interface LayerResult {
   rootEntry: boolean
   /** Whether the root folder is opaque. overlayfs takes no notice of that mark on a root: mount nothing below this layer. */
   rootOpaque: boolean
+  /** What the tree takes on the disk. */
+  bytes: number
+  /** Files, folders and all else below the root; several names of one file count once. */
+  inodes: number
   /** Whiteouts in the tree, as devices 0, 0. */
   whiteouts: number
   /** Opaque folders in the tree. */

@@ -9,7 +9,7 @@ import { type Durable, syncedFile } from './durable.ts'
 import { isAbsent, isOccupied } from '../absent.ts'
 import { type LayerRecord, readRecord } from './record.ts'
 import { type StagedTree, type UnpackedTar, unpackOptions } from './staging.ts'
-import { measureFolder, removeTree } from './trees.ts'
+import { removeTree } from './trees.ts'
 
 /** A layer as an overlay takes it. */
 export interface LowerLayer {
@@ -248,7 +248,8 @@ export class UnpackedLayers {
       diffID,
       entries: tar.entries,
       size: tar.uncompressedSize,
-      ...(await measureFolder(stage.tree, this.#ids)),
+      bytes: tar.bytes,
+      inodes: tar.inodes,
       rootEntry: tar.rootEntry,
       rootOpaque: tar.rootOpaque,
       dependsOnParent: tar.dependsOnParent,

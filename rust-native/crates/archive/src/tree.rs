@@ -208,35 +208,42 @@ pub struct Usage {
 pub fn measure(root: BorrowedFd<'_>) -> Result<Usage> {
     let mut meter = Meter::default();
     walk(root, &mut meter)?;
-    Ok(meter.usage)
+    Ok(meter.usage())
 }
 
+/// Adds up what it is shown of a tree.
 #[derive(Default)]
-struct Meter {
+pub(crate) struct Meter {
     usage: Usage,
     linked: HashSet<(u64, u64)>,
 }
 
 impl Meter {
-    fn count(&mut self, stat: &Stat, linked: bool) {
-        if linked && !self.linked.insert((stat.st_dev, stat.st_ino)) {
+    /// Counts something; each of several names of one file may be shown.
+    pub(crate) fn count(&mut self, stat: &Stat) {
+        let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        if !is_folder && stat.st_nlink > 1 && !self.linked.insert((stat.st_dev, stat.st_ino)) {
             return;
         }
         self.usage.inodes += 1;
         self.usage.bytes += u64::try_from(stat.st_blocks).unwrap_or(0) * 512;
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        self.usage
     }
 }
 
 impl Visitor for Meter {
     fn other(&mut self, parent: BorrowedFd<'_>, name: &[u8], path: &[u8]) -> Result<()> {
         let stat = stat(parent, name).map_err(|failure| failure.at(path))?;
-        self.count(&stat, stat.st_nlink > 1);
+        self.count(&stat);
         Ok(())
     }
 
     fn enter(&mut self, folder: BorrowedFd<'_>, path: &[u8]) -> Result<()> {
         if !path.is_empty() {
-            self.count(&rustix::fs::fstat(folder).syscall("fstat")?, false);
+            self.count(&rustix::fs::fstat(folder).syscall("fstat")?);
         }
         Ok(())
     }

@@ -92,6 +92,8 @@ pub struct Report {
     pub root_entry: bool,
     /// Whether the layer replaces all that lies below it.
     pub root_opaque: bool,
+    /// What the tree takes.
+    pub usage: tree::Usage,
     /// Whiteouts in the tree.
     pub whiteouts: u64,
     /// Opaque folders in the tree.
@@ -164,6 +166,7 @@ impl Unpacker {
             report: Report {
                 root_entry: false,
                 root_opaque: false,
+                usage: tree::Usage::default(),
                 whiteouts: 0,
                 opaques: 0,
                 marks: opaque,

@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::channel;
 
 use box_archive::decode::{Compression, Decoder, Output};
@@ -214,6 +214,8 @@ fn a_layer_is_hashed_kept_and_unpacked_in_one_pass() {
     assert_eq!((layer.diff_id, layer.uncompressed_size), (digest(&tar), tar.len() as u64));
     assert_eq!((layer.compression, layer.entries), (Compression::Gzip, 3));
     assert_eq!(fs::read(place.join("blob")).unwrap(), stream);
+    assert_eq!(layer.report.usage, box_archive::tree::measure(open(&target).as_fd()).unwrap());
+    assert_eq!(layer.report.usage.inodes, 3);
     assert_eq!(fs::read(target.join("a/large")).unwrap(), sample(3 << 20));
     let from_file = place.sub("from-file");
     unpack_file(open(&place.join("blob")), layer_options(&from_file)).unwrap();

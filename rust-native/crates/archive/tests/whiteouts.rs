@@ -65,6 +65,7 @@ fn counts_hold_after_a_tree_was_replaced() {
     let tar = Tar::new().file("a/.wh.b", b"").file("a/c/.wh..wh..opq", b"").file("a", b"x").file(".wh.d", b"");
     let report = unpack(&place.path, &tar.end()).unwrap();
     assert_eq!((report.whiteouts, report.opaques), (1, 0));
+    assert_eq!(report.usage.inodes, 2);
 }
 
 #[test]

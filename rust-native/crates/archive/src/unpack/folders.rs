@@ -12,7 +12,7 @@ use super::entries::timestamps;
 use super::resolve::Parent;
 use crate::overlay::{ANY, is_opaque, is_whiteout, make_opaque};
 use crate::tar::{Entry, Kind, Time};
-use crate::tree::{self, Name, Visitor, inode, open_folder, stat};
+use crate::tree::{self, Meter, Name, Visitor, open_folder, stat};
 
 /// What a folder gets in the end.
 #[derive(Debug, Clone, Copy)]
@@ -90,12 +90,13 @@ impl Unpacker {
         Ok(())
     }
 
-    /// From the deepest folder up, so that a folder which denies its owner does so last.
+    /// From the deepest folder up, so that a folder which denies its owner does so last. On the way all that was made is measured.
     pub(super) fn settle_folders(&mut self) -> Result<()> {
         self.cached = None;
         let root = open_folder(self.root.as_fd(), b".")?;
-        let mut settler = Settler { folders: &self.folders, recount: self.recount, whiteouts: 0, opaques: 0 };
+        let mut settler = Settler { folders: &self.folders, recount: self.recount, whiteouts: 0, opaques: 0, meter: Meter::default() };
         tree::walk(root.as_fd(), &mut settler)?;
+        self.report.usage = settler.meter.usage();
         if self.recount {
             self.report.whiteouts = settler.whiteouts;
             self.report.opaques = settler.opaques;
@@ -109,13 +110,14 @@ struct Settler<'folders> {
     recount: bool,
     whiteouts: u64,
     opaques: u64,
+    meter: Meter,
 }
 
 impl Visitor for Settler<'_> {
     fn other(&mut self, parent: BorrowedFd<'_>, name: &[u8], _path: &[u8]) -> Result<()> {
-        if self.recount && is_whiteout(&stat(parent, name)?) {
-            self.whiteouts += 1;
-        }
+        let stat = stat(parent, name)?;
+        self.whiteouts += u64::from(is_whiteout(&stat));
+        self.meter.count(&stat);
         Ok(())
     }
 
@@ -127,7 +129,11 @@ impl Visitor for Settler<'_> {
     }
 
     fn leave(&mut self, folder: BorrowedFd<'_>, path: &[u8]) -> Result<()> {
-        let Some(pending) = self.folders.get(&inode(folder)?) else { return Ok(()) };
+        let stat = rustix::fs::fstat(folder).syscall("fstat")?;
+        if !path.is_empty() {
+            self.meter.count(&stat);
+        }
+        let Some(pending) = self.folders.get(&stat.st_ino) else { return Ok(()) };
         let settled = rustix::fs::fchmod(folder, Mode::from_raw_mode(pending.mode))
             .syscall("fchmod")
             .and_then(|()| rustix::fs::futimens(folder, &timestamps(pending.mtime)).syscall("utimensat"));

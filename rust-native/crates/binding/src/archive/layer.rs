@@ -84,6 +84,10 @@ pub struct LayerResult {
     pub root_entry: bool,
     /// Whether the root folder is opaque. overlayfs takes no notice of that mark on a root: mount nothing below this layer.
     pub root_opaque: bool,
+    /// What the tree takes on the disk.
+    pub bytes: f64,
+    /// Files, folders and all else below the root; several names of one file count once.
+    pub inodes: f64,
     /// Whiteouts in the tree, as devices 0, 0.
     pub whiteouts: f64,
     /// Opaque folders in the tree.
@@ -235,6 +239,8 @@ fn result(layer: Layer) -> LayerResult {
         entries: options::number(layer.entries),
         root_entry: report.root_entry,
         root_opaque: report.root_opaque,
+        bytes: options::number(report.usage.bytes),
+        inodes: options::number(report.usage.inodes),
         whiteouts: options::number(report.whiteouts),
         opaques: options::number(report.opaques),
         opaque_marks: marks.into_iter().filter(|(set, _)| *set).map(|(_, name)| name.to_owned()).collect(),
