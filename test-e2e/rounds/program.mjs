@@ -117,11 +117,32 @@ async function settles(holds) {
   }
 }
 
-/** What this process holds: its descriptors, and of its child the launcher its descriptors. The launcher is a child of the thread that started it. */
+/**
+ * What this process holds: its descriptors, and of its child the launcher its descriptors. The launcher is a child of the thread that started it. What it
+ * has made ahead for the next launch, and the descriptor that watches that, are left out.
+ */
 function holdings() {
-  const children = readdirSync('/proc/self/task').flatMap((thread) =>
-    readFileSync(`/proc/self/task/${thread}/children`, 'utf8').trim().split(' '),
-  )
+  const children = readdirSync('/proc/self/task')
+    .flatMap((thread) => readFileSync(`/proc/self/task/${thread}/children`, 'utf8').trim().split(' '))
+    .filter(Boolean)
+  const ahead = children.filter((pid) => textOf(`/proc/${pid}/comm`).trim() === 'box-spare')
   const count = (pid) => readdirSync(`/proc/${pid}/fd`).length
-  return { descriptors: count('self'), launcher: children.filter(Boolean).map((pid) => ({ pid, descriptors: count(pid) })) }
+  return {
+    descriptors: count('self') - ahead.filter(isWatched).length,
+    launcher: children.filter((pid) => !ahead.includes(pid)).map((pid) => ({ pid, descriptors: count(pid) })),
+  }
+}
+
+function isWatched(pid) {
+  return readdirSync('/proc/self/fdinfo').some((fd) => new RegExp(`^Pid:\\s+${pid}$`, 'm').test(textOf(`/proc/self/fdinfo/${fd}`)))
+}
+
+/** Nothing where the process has ended, or the descriptor was closed, in this moment. */
+function textOf(path) {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (error.code === 'ENOENT' || error.code === 'ESRCH') return ''
+    throw error
+  }
 }
