@@ -22,6 +22,70 @@ export { socketLocks } from './layout/socket-locks.ts';
 export { verifyBytes } from './documents/parse.ts';
 export type { Receiver, Staged, StagedBlob } from './layout/writer.ts';
 export { assertComplete, isImageDescriptor, readBlob, readImageDocument, referencesOf } from './layout/references.ts';
+export { archive, type ImageArchive } from './archive/archive.ts';
+export { namedEntry, namesOf } from './archive/names.ts';
+export { archivePieces } from './archive/pieces.ts';
+export { type Pieces, type Section, tarEnd, tarFile } from './archive/tar-writer.ts';
+
+// archive/archive.d.ts
+import { type ImageSink } from '@box/core';
+import type { Index } from '../generated/types.ts';
+/** An OCI archive: an image layout in one tar, which skopeo and podman call `oci-archive`. */
+export interface ImageArchive extends ImageSink {
+    /** The absolute path of the file. */
+    readonly path: string;
+    /** index.json of the archive: all entries, also those without a name. An archive that is not there has none. */
+    index(): Promise<Index>;
+    /**
+     * Removes the folder beside the file in which images were received, with what was received of images that were not named.
+     * @throws BoxError `ERR_BOX_STATE` where a writer is receiving into it
+     */
+    close(): Promise<void>;
+}
+/**
+ * The OCI archive in that file. It is read where it is, by seeking in it, and no name of it becomes a path; it may be absent, which reads as empty. What it
+ * receives goes to a folder beside it (`.NAME.box`), where a later try goes on; `tag` packs the images that have names into a new file, which then takes the
+ * place of the old one at one stroke. Nothing is open between calls.
+ *
+ * Every function fails with `ERR_BOX_STORE_INVALID` where the file holds something else, `ERR_BOX_UNSUPPORTED` where it is compressed, and `ERR_BOX_LIMIT`
+ * where it has more entries than an archive of images may have.
+ */
+export declare function archive(file: string): ImageArchive;
+
+// archive/names.d.ts
+import { type Descriptor } from '@box/core';
+/** The names of an entry of index.json, that which says most first. */
+export declare function namesOf({ annotations }: Descriptor): readonly string[];
+/** The entry of an archive's index.json by which an image has that name, for skopeo, podman, containerd and Docker. */
+export declare function namedEntry(descriptor: Descriptor, name: string): Descriptor;
+/** The descriptor as it was before it was named. */
+export declare function unnamed(entry: Descriptor): Descriptor;
+
+// archive/pieces.d.ts
+import type { Descriptor } from '@box/core';
+import type { Index } from '../generated/types.ts';
+import { type Pieces, type Section } from './tar-writer.ts';
+/**
+ * An image layout as one tar: what skopeo and podman call `oci-archive`. Documents come first, for who reads it as a stream. Equal index and blobs give
+ * equal bytes.
+ */
+export declare function archivePieces(index: Index, blobs: readonly Descriptor[], content: (blob: Descriptor) => Uint8Array | Section): Pieces;
+
+// archive/tar-writer.d.ts
+/** A part of an archive that need not go through this process's hands. */
+export interface Section {
+    readonly bytes: () => AsyncIterable<Uint8Array>;
+    /** Writes the same to a file, from the file's position on. Undefined: only bytes are given. */
+    readonly toFile?: ((fd: number) => Promise<void>) | undefined;
+}
+/** What an archive consists of, in its order. */
+export type Pieces = AsyncGenerator<Uint8Array | Section, void, void>;
+/** A file of an archive, with its header and padding. Owner and time say nothing: equal content gives equal bytes. */
+export declare function tarFile(name: string, size: number, content: Uint8Array | Section): Generator<Uint8Array | Section, void, void>;
+/** A folder of an archive. */
+export declare function tarFolder(name: string): Uint8Array;
+/** The end of an archive. */
+export declare const tarEnd: Uint8Array;
 
 // convert/process.d.ts
 import type { ImageConfig } from '../generated/types.ts';
@@ -888,6 +952,8 @@ export declare function readImageDocument(source: BlobSource, descriptor: Descri
  * @throws BoxError `ERR_BOX_BLOB_ABSENT`, naming the first that is not
  */
 export declare function assertComplete(source: BlobSource, descriptor: Descriptor): Promise<void>;
+/** The blobs of these images that are there, each once, in the order of the documents. */
+export declare function presentBelow(source: BlobSource, images: readonly Descriptor[]): Promise<readonly Descriptor[]>;
 
 // layout/socket-locks.d.ts
 import type { Locks } from './locks.ts';

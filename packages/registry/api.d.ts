@@ -24,7 +24,7 @@ export type { Mirror, Mirrors } from './transfer/mirrors.ts';
 export type { Policy, PolicyRegistry } from './transfer/origins.ts';
 export { cosignPolicy, type CosignOptions } from './verify/cosign.ts';
 export * from './server/index.ts';
-export { layout, memorySink } from '@box/oci';
+export { archive, layout, memorySink } from '@box/oci';
 
 // auth/authorizer.d.ts
 import type { Egress } from '../egress/egress.ts';

@@ -1,20 +1,9 @@
-import { BoxError, type Descriptor } from '@box/core'
-import { isTag } from '@box/oci'
-
-/** The annotation by which containerd and Docker name an image in full; that of the specification has often the tag alone. */
-export const fullNameAnnotation = 'io.containerd.image.name'
+import { BoxError } from '@box/core'
 
 /** An image that something holds, with the names that it has there. */
 export interface Candidate<Value> {
   readonly names: readonly string[]
   readonly value: Value
-}
-
-/** The names of an entry of index.json, that which says most first. */
-export function namesOf({ annotations }: Descriptor): readonly string[] {
-  const [full, short] = [fullNameAnnotation, 'org.opencontainers.image.ref.name'].map((key) => annotations?.[key])
-  const names = short !== undefined && isTag(short) ? [full, short] : [short, full]
-  return names.flatMap((name) => name ?? [])
 }
 
 /** The image of that name, or the only one. @throws BoxError `ERR_BOX_NOT_FOUND` */

@@ -1,22 +1,24 @@
 import { BoxError, type Descriptor, type Digest } from '@box/core'
 import {
+  archivePieces,
   familiarReference,
-  formatReference,
   type ImageLayout,
   isDigest,
-  isTag,
   layerCompression,
   mediaTypes,
+  namedEntry,
   parseReference,
+  type Pieces,
+  type Section,
   splitDigest,
+  tarEnd,
+  tarFile,
 } from '@box/oci'
 import { createReadStream } from 'node:fs'
 import type { Image, ImageLayer } from '../image.ts'
 import { type Binding, blobPath, withLayerFiles, writtenBytes } from '../images/layer-files.ts'
 import { descriptorsBelow } from '../images/transfer.ts'
 import { nativeCall } from '../native.ts'
-import { fullNameAnnotation } from './candidates.ts'
-import { type Pieces, type Section, tarEnd, tarFile, tarFolder } from './tar-writer.ts'
 
 const blockSize = 1024 * 1024
 
@@ -24,23 +26,11 @@ const blockSize = 1024 * 1024
 export async function* ociArchive(images: ImageLayout, descriptor: Descriptor, name: string | undefined): Pieces {
   const blobs = await descriptorsBelow(images, descriptor)
   const { mediaType, digest, size } = descriptor
-  const full = name === undefined ? undefined : fullName(name)
-  const annotations = {
-    ...(full === undefined ? {} : { [fullNameAnnotation]: full }),
-    ...(name === undefined ? {} : { 'org.opencontainers.image.ref.name': name }),
-  }
-  const entry = { mediaType, digest, size, ...(name === undefined ? {} : { annotations }) }
-  yield* document('oci-layout', { imageLayoutVersion: '1.0.0' })
-  yield* document('index.json', { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [entry] })
-  yield tarFolder('blobs')
-  for (const algorithm of new Set(blobs.map((blob) => splitDigest(blob.digest).algorithm))) yield tarFolder(`blobs/${algorithm}`)
-  for (const blob of blobs) {
-    const { algorithm, encoded } = splitDigest(blob.digest)
-    // Layers that are fetched from elsewhere may be missing, here as in a layout.
-    if ((blob.urls?.length ?? 0) > 0 && (await images.stat(blob.digest)) === undefined) continue
-    yield* tarFile(`blobs/${algorithm}/${encoded}`, blob.size, storedBlob(images, blob))
-  }
-  yield tarEnd
+  const entry = name === undefined ? { mediaType, digest, size } : namedEntry({ mediaType, digest, size }, name)
+  const held: Descriptor[] = []
+  // Layers that are fetched from elsewhere may be missing, here as in a layout.
+  for (const blob of blobs) if ((blob.urls?.length ?? 0) === 0 || (await images.stat(blob.digest)) !== undefined) held.push(blob)
+  yield* archivePieces({ schemaVersion: 2, mediaType: mediaTypes.index, manifests: [entry] }, held, (blob) => storedBlob(images, blob))
 }
 
 /** What an archive of Docker's needs to know besides the image. */
@@ -137,16 +127,4 @@ function section(write: (core: Binding, output: number) => Promise<unknown>): Se
 function document(name: string, value: unknown): Iterable<Uint8Array | Section> {
   const bytes = Buffer.from(JSON.stringify(value))
   return tarFile(name, bytes.byteLength, bytes)
-}
-
-/** A word alone may be the name of a repository, or a tag. */
-function fullName(name: string): string | undefined {
-  if (isTag(name)) return undefined
-  try {
-    return formatReference(parseReference(name))
-  } catch (error) {
-    // A name of a store need not be a reference.
-    if (error instanceof BoxError && error.code === 'ERR_BOX_REFERENCE_INVALID') return undefined
-    throw error
-  }
 }

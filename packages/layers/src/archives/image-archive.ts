@@ -1,7 +1,7 @@
 import { type BlobSource, BoxError, type Descriptor, type Digest } from '@box/core'
-import { createDigester, digestOf, mediaTypes, parseImageConfig, parseIndex, parseLayout, readJson, splitDigest } from '@box/oci'
+import { createDigester, digestOf, mediaTypes, namesOf, parseImageConfig, parseIndex, parseLayout, readJson, splitDigest } from '@box/oci'
 import { type ArchiveFile, compressionOf, invalid, type Part } from './archive-file.ts'
-import { type Candidate, choose, namesOf } from './candidates.ts'
+import { type Candidate, choose } from './candidates.ts'
 
 /** An image in an archive. */
 export interface ArchivedImage {

@@ -1,11 +1,11 @@
 import { BoxError } from '@box/core'
+import type { Pieces } from '@box/oci'
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { namesIn } from '../sessions.ts'
-import type { Pieces } from './tar-writer.ts'
 import { isAbsent, isThere } from '../absent.ts'
 import { removeTree } from '../unpacked/trees.ts'
 
@@ -51,7 +51,8 @@ async function writeFileWhole(path: string, pieces: Pieces, signal: AbortSignal 
       for await (const piece of pieces) {
         signal?.throwIfAborted()
         if (piece instanceof Uint8Array) await file.appendFile(piece)
-        else await piece.toFile(file.fd)
+        else if (piece.toFile !== undefined) await piece.toFile(file.fd)
+        else for await (const chunk of piece.bytes()) await file.appendFile(chunk)
       }
     } finally {
       await file.close()

@@ -68,3 +68,16 @@ export async function assertComplete(source: BlobSource, descriptor: Descriptor)
   }
   await visit(descriptor)
 }
+
+/** The blobs of these images that are there, each once, in the order of the documents. */
+export async function presentBelow(source: BlobSource, images: readonly Descriptor[]): Promise<readonly Descriptor[]> {
+  const found = new Map<string, Descriptor>()
+  const visit = async (wanted: Descriptor): Promise<void> => {
+    if (found.has(wanted.digest) || (await source.stat(wanted.digest))?.size !== wanted.size) return
+    found.set(wanted.digest, wanted)
+    if (!isImageDescriptor(wanted)) return
+    for (const reference of referencesOf(await readImageDocument(source, wanted))) await visit(reference)
+  }
+  for (const image of images) await visit(image)
+  return [...found.values()]
+}

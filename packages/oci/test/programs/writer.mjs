@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { once } from 'node:events'
 
 const [work, module, folder, ...rest] = process.argv.slice(2)
-const { acquireLock, digestOf, layout, mediaTypes, socketLocks } = await import(module)
+const { acquireLock, archive, digestOf, layout, mediaTypes, socketLocks } = await import(module)
 
 const works = {
   // Takes a lock many times, and fails where someone else is inside at the same time.
@@ -29,8 +29,8 @@ const works = {
     await once(process.stdin, 'end')
   },
   // Makes one image after another and says of each that it is there, until it is killed.
-  async images() {
-    const store = layout(folder)
+  async images(kind) {
+    const store = kind === 'archive' ? archive(join(folder, 'images.tar')) : layout(folder)
     const put = async (mediaType, bytes) => {
       const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.byteLength }
       while (true) {

@@ -7,10 +7,9 @@ const largestOctal = 0o77_777_777_777
 
 /** A part of an archive that need not go through this process's hands. */
 export interface Section {
-  /** Writes it to a file, from the file's position on. */
-  readonly toFile: (fd: number) => Promise<void>
-  /** The same as bytes. */
   readonly bytes: () => AsyncIterable<Uint8Array>
+  /** Writes the same to a file, from the file's position on. Undefined: only bytes are given. */
+  readonly toFile?: ((fd: number) => Promise<void>) | undefined
 }
 
 /** What an archive consists of, in its order. */
