@@ -2,23 +2,20 @@
  * Carries an image as one file to where no registry can be reached from here. `node main.mjs save REFERENCE FILE` on this side,
  * `node main.mjs load FILE REFERENCE` on the other.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { LayerStore } from '@box/layers'
-import { dockerConfig, podmanConfig, proxyFromEnvironment, Registry } from '@box/registry'
+import { archive, dockerConfig, podmanConfig, proxyFromEnvironment, Registry } from '@box/registry'
 
 const works = {
   /** One file out. */
-  async save({ registry, store }, reference, file) {
-    const { digest } = await registry.pull(reference, store, { name: 'bundle' })
-    await store.export('bundle', file, { format: 'oci-archive' })
+  async save(registry, reference, file) {
+    const bundle = archive(file)
+    const { digest } = await registry.pull(reference, bundle, { name: 'bundle' })
+    // Where the pull fails, what it received is left for the next try.
+    await bundle.close()
     return `${file} holds ${digest}`
   },
   /** One file in. */
-  async load({ registry, store }, file, reference) {
-    await store.import(file, { tag: 'bundle' })
-    const { digest } = await registry.push(store, reference, { name: 'bundle' })
+  async load(registry, file, reference) {
+    const { digest } = await registry.push(archive(file), reference, { name: 'bundle' })
     return `${reference} is ${digest}`
   },
 }
@@ -29,16 +26,12 @@ if (!Object.hasOwn(works, what ?? '') || to === undefined) {
   process.exit(64)
 }
 
-const folder = await mkdtemp(join(tmpdir(), 'bundle-'))
 const registry = new Registry({ auth: [podmanConfig(), dockerConfig()], proxy: proxyFromEnvironment() })
-const store = await LayerStore.open(folder)
 try {
-  console.log(await works[what]({ registry, store }, from, to))
+  console.log(await works[what](registry, from, to))
 } catch (error) {
   console.error(`${error.code ?? ''} ${error.message}`)
   process.exitCode = 1
 } finally {
   await registry.close()
-  await store.close()
-  await rm(folder, { recursive: true })
 }
