@@ -291,6 +291,11 @@ describe('an archive of somebody else’s', () => {
     ['a pax size that is none', invalid, () => [entry('x', record('size', '-1')), entry('0', bytes, name)]],
     ['a pax header without an end', invalid, () => [entry('x', '99 path=x\n'), entry('0', bytes, name)]],
     ['a pax header of zeros', invalid, () => [entry('x', Buffer.alloc(600)), entry('0', bytes, name)]],
+    ['two names by pax and GNU', invalid, () => [entry('x', record('path', name)), entry('L', 'other\0'), entry('0', bytes)]],
+    ['two sizes by pax', invalid, () => [entry('x', record('size', '700') + record('size', '0')), entry('0', bytes, name)]],
+    ['a pax header at its end', invalid, () => [entry('x', record('path', name))]],
+    ['a hard link with a size', invalid, () => [entry('0', bytes, 'elsewhere'), entry('1', bytes, name, 'elsewhere')]],
+    ['a file that is named as a folder', invalid, () => [entry('0', bytes, `${name}/`)]],
     ['a wrong checksum', invalid, () => [Buffer.from(entry('0', bytes, name)).fill('y', 0, 1)]],
     ['a huge pax header', 'ERR_BOX_LIMIT', () => [entry('x', Buffer.alloc(2 * 1024 * 1024))]],
     ['more entries than any image', 'ERR_BOX_LIMIT', () => [Buffer.alloc(512 * 100_001, entry('5', '', 'blobs'))]],
@@ -305,7 +310,7 @@ describe('an archive of somebody else’s', () => {
     ['its second half cut off', invalid, (whole) => whole.subarray(0, whole.byteLength / 2)],
     ['its end mark cut off', invalid, (whole) => whole.subarray(0, -1024)],
     ['one byte', invalid, () => Buffer.from('x')],
-  ])('is refused with %s', async (_what, code, change) => {
+  ])('is refused as a whole, with %s', async (_what, code, change) => {
     await pack(imageOf(blob(json({})), [entry('0', bytes, name)]))
     await writeFile(file, change(await readFile(file)))
     await expect(archive(file).index()).rejects.toMatchObject({ code, path: file })

@@ -69,7 +69,10 @@ export async function* tarEntries(file: FileHandle, fileSize: number): AsyncGene
   for (let entries = 0; ; entries += 1) {
     if (entries > mostEntries) throw new BoxError('ERR_BOX_LIMIT', `the archive has more than ${mostEntries} entries`)
     const header = headerIn(await window.read(position, blockSize))
-    if (header === undefined) return
+    if (header === undefined) {
+      if (Object.keys(extension).length > 0) throw broken('an extended header describes nothing')
+      return
+    }
     position += blockSize
     const extending = 'xgLK'.includes(header.type)
     const size = extending ? header.size : (extension.size ?? header.size)
@@ -81,7 +84,11 @@ export async function* tarEntries(file: FileHandle, fileSize: number): AsyncGene
       extend(extension, header.type, await window.read(position, size))
     } else {
       if (type === undefined) throw broken(`it has an entry of the type ${JSON.stringify(header.type)}`)
-      yield { name: extension.name ?? header.name, type, offset: position, size: stored, target: extension.target ?? header.target }
+      const name = extension.name ?? header.name
+      // Readers differ in whether the next header comes after it.
+      if (type !== 'file' && size > 0) throw broken(`${JSON.stringify(name)} is no file, and has a size`)
+      if (type === 'file' && name.endsWith('/')) throw broken(`${JSON.stringify(name)} is a file by its type, a folder by its name`)
+      yield { name, type, offset: position, size: stored, target: extension.target ?? header.target }
       extension = {}
     }
     position += Math.ceil(stored / blockSize) * blockSize
@@ -148,20 +155,27 @@ function safe(value: bigint): number {
 }
 
 function extend(extension: Extension, type: string, bytes: Uint8Array): void {
-  if (type === 'L') extension.name = textIn(bytes)
-  else if (type === 'K') extension.target = textIn(bytes)
+  if (type === 'L') setOnce(extension, 'name', textIn(bytes))
+  else if (type === 'K') setOnce(extension, 'target', textIn(bytes))
   else
     for (const [key, value] of records(bytes)) {
       if (key.startsWith('GNU.sparse.')) throw broken('it has a file with holes')
       if (type === 'g') {
         if (key === 'path' || key === 'linkpath' || key === 'size') throw broken(`it gives all entries the same ${key}`)
-      } else if (key === 'path') extension.name = value
-      else if (key === 'linkpath') extension.target = value
+      } else if (key === 'path') setOnce(extension, 'name', value)
+      else if (key === 'linkpath') setOnce(extension, 'target', value)
       else if (key === 'size') {
         if (!/^\d{1,16}$/.test(value)) throw broken('an extended header has a size that is none')
-        extension.size = safe(BigInt(value))
+        setOnce(extension, 'size', safe(BigInt(value)))
       }
     }
+}
+
+/** Of two values for one entry readers take different ones. */
+function setOnce<Key extends keyof Extension>(extension: Extension, key: Key, value: NonNullable<Extension[Key]>): void {
+  if (extension[key] !== undefined && extension[key] !== value)
+    throw broken(`an entry has its ${key} twice, which readers take differently`)
+  extension[key] = value
 }
 
 /** The records `LENGTH KEY=VALUE\n` of an extended header (POSIX.1-2017, pax). */
