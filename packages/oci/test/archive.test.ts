@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { watch } from 'node:fs'
 import { mkdir, mkdtemp, open, readFile, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,6 +42,13 @@ describeImageSink('archive()', async () => {
 /** The names in the archive, by tar(1). */
 function namesIn(path: string): string[] {
   return execFileSync('tar', ['-tf', path], { encoding: 'utf8' }).trim().split('\n')
+}
+
+/** The programs run in plain Node, which reads what tsc makes of the sources. Gives its path. */
+function buildProgram(): string {
+  const repository = join(__dirname, '..', '..', '..')
+  execFileSync(process.execPath, [join(repository, 'node_modules/typescript/bin/tsc'), '-b', 'packages/oci'], { cwd: repository })
+  return join(repository, 'packages/oci/dist/index.js')
 }
 
 function blobName({ digest }: Descriptor): string {
@@ -167,10 +175,38 @@ describe('archive()', () => {
     expect(execFileSync('tar', ['-tvf', file], { encoding: 'utf8' })).toContain(String(size))
   })
 
+  test('a process that is killed while it packs leaves the archive as it was, and who comes next has all that was received', async () => {
+    const bundle = archive(file)
+    const small = await putManifest(bundle, [])
+    await bundle.tag('small', small)
+    const before = await readFile(file)
+    const large = await put(bundle, Buffer.alloc(64 * 1024 * 1024))
+    const manifest = await putManifest(bundle, [large])
+    const built = buildProgram()
+    const packing = watch(join(root, '.images.tar.box'))
+    const begun = once(packing, 'change')
+    const program = spawn(process.execPath, [join(__dirname, 'programs/writer.mjs'), 'pack', built, root, JSON.stringify(manifest)], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+    })
+    const exit = once(program, 'exit')
+    try {
+      await begun
+      program.kill('SIGKILL')
+      await exit
+    } finally {
+      packing.close()
+    }
+    // Only a machine that packs all of it before the signal comes has the new archive, and then the whole of it.
+    const after = await readFile(file)
+    if (!after.equals(before)) await assertComplete(archive(file), manifest)
+    await bundle.tag('large', manifest)
+    await bundle.close()
+    expect(await readdir(root)).toEqual(['images.tar'])
+    for (const image of [small, manifest]) await assertComplete(archive(file), image)
+  })
+
   test('a process that is killed at any moment leaves a whole archive, and what it acknowledged', async () => {
-    const repository = join(__dirname, '..', '..', '..')
-    execFileSync(process.execPath, [join(repository, 'node_modules/typescript/bin/tsc'), '-b', 'packages/oci'], { cwd: repository })
-    const built = join(repository, 'packages/oci/dist/index.js')
+    const built = buildProgram()
     let acknowledged = 0
     for (let round = 0; round < 4; round += 1) {
       const program = spawn(process.execPath, [join(__dirname, 'programs/writer.mjs'), 'images', built, root, 'archive'], {

@@ -56,6 +56,10 @@ const works = {
       writeSync(1, `image-${number}\n`)
     }
   },
+  // Adds the image to the archive.
+  async pack(descriptor) {
+    await archive(join(folder, 'images.tar')).tag('large', JSON.parse(descriptor))
+  },
   // Gives an image many names of its own.
   async tag(name, count, descriptor) {
     const store = layout(folder)
