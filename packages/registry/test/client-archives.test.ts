@@ -1,11 +1,10 @@
-import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { archive, memorySink, Registry, serve, layout, type ServedRegistry } from '../src/index.ts'
+import { killWhileReceiving, pullTheRest } from './fixtures/killed-pull.ts'
 import { sha256, TestRegistry } from './fixtures/registry.ts'
 
 // Each process compiles the sources as it starts.
@@ -89,25 +88,9 @@ test('a process that is killed leaves no half archive, and the next one goes on 
   const layer = randomBytes(8 * mebibyte)
   server.addImage('app', 'v1', [layer])
   const args = ['--conditions=@box/source', join(__dirname, 'fixtures', 'pull.mjs'), server.reference('app:v1'), file]
-  const child = spawn(process.execPath, args, { stdio: 'ignore' })
-  const ended = once(child, 'exit')
-  server.intercept = (request, response) => {
-    if (request.method !== 'GET' || !(request.url ?? '').endsWith(sha256(layer)) || request.headers.range !== undefined) return false
-    response.writeHead(200, { 'content-length': layer.length })
-    // The second part shows that the first was taken: then the process is killed in the middle of receiving.
-    response.write(layer.subarray(0, 5 * mebibyte), () => {
-      response.write(layer.subarray(5 * mebibyte, 6 * mebibyte), () => child.kill('SIGKILL'))
-    })
-    return true
-  }
-  expect((await ended)[1]).toBe('SIGKILL')
+  await killWhileReceiving(server, layer, args)
   await expect(stat(file)).rejects.toMatchObject({ code: 'ENOENT' })
-  await promisify(execFile)(process.execPath, args)
-  const ranges = server.seen
-    .filter(({ method, url }) => method === 'GET' && url.endsWith(sha256(layer)))
-    .map(({ headers }) => headers.range)
-  expect(ranges).toHaveLength(2)
-  expect(Number(/^bytes=(\d+)-$/.exec(ranges[1] ?? '')?.[1])).toBeGreaterThan(0)
+  await pullTheRest(server, layer, args)
   expect(await archive(file).stat(sha256(layer))).toEqual({ size: layer.length })
 })
 

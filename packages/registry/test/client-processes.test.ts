@@ -1,11 +1,11 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { layout } from '../src/index.ts'
+import { killWhileReceiving, pullTheRest } from './fixtures/killed-pull.ts'
 import { sha256, TestRegistry } from './fixtures/registry.ts'
 
 // Each process compiles the sources as it starts.
@@ -32,24 +32,8 @@ function args(reference: string): string[] {
 test('a process that is killed leaves what it received, and the next one goes on from there', async () => {
   const layer = randomBytes(8 * mebibyte)
   server.addImage('app', 'v1', [layer])
-  const child = spawn(process.execPath, args(server.reference('app:v1')), { stdio: 'ignore' })
-  const ended = once(child, 'exit')
-  server.intercept = (request, response) => {
-    if (request.method !== 'GET' || !(request.url ?? '').endsWith(sha256(layer)) || request.headers.range !== undefined) return false
-    response.writeHead(200, { 'content-length': layer.length })
-    // The second part shows that the first was taken: then the process is killed in the middle of receiving.
-    response.write(layer.subarray(0, 5 * mebibyte), () => {
-      response.write(layer.subarray(5 * mebibyte, 6 * mebibyte), () => child.kill('SIGKILL'))
-    })
-    return true
-  }
-  expect((await ended)[1]).toBe('SIGKILL')
-  await promisify(execFile)(process.execPath, args(server.reference('app:v1')))
-  const ranges = server.seen
-    .filter(({ method, url }) => method === 'GET' && url.endsWith(sha256(layer)))
-    .map(({ headers }) => headers.range)
-  expect(ranges).toHaveLength(2)
-  expect(Number(/^bytes=(\d+)-$/.exec(ranges[1] ?? '')?.[1])).toBeGreaterThan(0)
+  await killWhileReceiving(server, layer, args(server.reference('app:v1')))
+  await pullTheRest(server, layer, args(server.reference('app:v1')))
   expect(await layout(folder).verify(sha256(layer))).toBe(true)
 })
 
